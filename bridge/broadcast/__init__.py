@@ -1,0 +1,1 @@
+"""One room on air: receives both debaters, makes the programme, feeds the outputs."""

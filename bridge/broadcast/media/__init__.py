@@ -1,0 +1,1 @@
+"""The programme: sources, scene, compositor, mixer, encoder. No network, no rooms."""

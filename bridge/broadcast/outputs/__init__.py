@@ -1,0 +1,1 @@
+"""Where encoded packets go: HLS upload, RTMP, disk."""

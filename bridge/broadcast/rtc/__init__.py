@@ -1,0 +1,1 @@
+"""The only place that knows aiortc's inside."""

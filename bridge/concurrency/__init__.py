@@ -1,0 +1,1 @@
+"""The few ways in which threads and tasks of the bridge meet."""

@@ -1,0 +1,1 @@
+"""A debater without a browser: for the demo, for tests and for load."""

@@ -1,0 +1,1 @@
+"""What browser, server and broadcast say to each other. PROTOCOL.md tells it in prose."""

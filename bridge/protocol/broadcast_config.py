@@ -1,0 +1,72 @@
+"""What the server writes to a broadcast's standard input: one line of JSON, then nothing.
+
+Standard input stays open for the broadcast's life; its end asks the broadcast to end in order, so
+a broadcast never outlives its server. Secrets travel here because argv and environment are public.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from bridge.rooms.model import Side
+
+
+class DestinationConfig(BaseModel):
+    """One RTMP destination."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str
+    url: str
+    """With the stream key: a secret."""
+
+
+class CanvasConfig(BaseModel):
+    """Picture, grid and rates of the programme; see `Settings` for each field."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    width: int = 1280
+    height: int = 720
+    fps: int = 30
+    part_frames: int = 12
+    segment_frames: int = 60
+    video_kbps: int = 4000
+    audio_kbps: int = 128
+    preset: str = "veryfast"
+    encoder_threads: int = 1
+
+
+class RecordingConfig(BaseModel):
+    """Where this broadcast appends its part of the recording."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    folder: Path
+    """Exists already; `programme-<number>.part.mp4` is created in it exclusively."""
+    number: Annotated[int, Field(ge=1)]
+    """1 for the first broadcast of a debate, one more for each restart."""
+
+
+class BroadcastConfig(BaseModel):
+    """Everything a broadcast process is told."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    server_url: str
+    """Loopback address of the server, for Socket.IO and uploads."""
+    token: str
+    """Signed, role broadcast, for this room only."""
+    room: str
+    programme: str
+    """Name in the origin: the room's id, or a secret name for a rehearsal."""
+    motion: str
+    names: dict[Side, str]
+    theme: str = "classic"
+    canvas: CanvasConfig = CanvasConfig()
+    playout_delay_ms: int = 250
+    destinations: tuple[DestinationConfig, ...] = ()
+    recording: RecordingConfig | None = None
+    allow_private_destinations: bool = False
+    log_level: str = "info"

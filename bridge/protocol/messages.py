@@ -1,0 +1,285 @@
+"""Socket.IO messages: every event, both ways, as a model that is checked at the door.
+
+`EVENTS_TO_SERVER` and `EVENTS_TO_CLIENT` are complete; a test compares them with PROTOCOL.md.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from bridge.rooms.model import Phase, Side
+
+MAX_MESSAGE_BYTES: Final = 64 * 1024
+MAX_SDP_BYTES: Final = 32 * 1024
+BRIDGE_SEAT: Final = "bridge"
+"""Address of the hidden server-side peer in `signal`."""
+
+SessionId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
+LinkId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.~-]{1,160}$")]
+Seat = Literal["proposition", "opposition", "bridge"]
+
+
+class Message(BaseModel):
+    """Base of all messages: unknown keys are refused, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class MediaState(Message):
+    """What a debater sends right now; False means switched off on purpose."""
+
+    microphone: bool = True
+    camera: bool = True
+    screen: bool = False
+
+
+class ConnectAuth(Message):
+    """`auth` of the Socket.IO CONNECT packet."""
+
+    token: Annotated[str, StringConstraints(min_length=1, max_length=512)]
+
+
+class Join(Message):
+    """`join`: take the seat that the token is for."""
+
+    seat_key: SessionId | None = None
+    """Made once per browser tab. The same key takes its own seat back; another is refused."""
+    media: MediaState = MediaState()
+
+
+class SessionDescription(Message):
+    """W3C RTCSessionDescriptionInit."""
+
+    type: Literal["offer", "answer"]
+    sdp: Annotated[str, StringConstraints(min_length=1, max_length=MAX_SDP_BYTES)]
+
+
+class IceCandidate(Message):
+    """W3C RTCIceCandidateInit. An empty `candidate` means end of candidates."""
+
+    candidate: Annotated[str, StringConstraints(max_length=1024)]
+    sdp_mid: Annotated[str | None, Field(alias="sdpMid", max_length=16)] = None
+    sdp_m_line_index: Annotated[int | None, Field(alias="sdpMLineIndex", ge=0, le=15)] = None
+    username_fragment: Annotated[str | None, Field(alias="usernameFragment", max_length=256)] = None
+
+    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
+
+
+class Signal(Message):
+    """`signal` to the server: one step of a negotiation, for another seat."""
+
+    to: Seat
+    session: SessionId
+    """The addressee's session; the server refuses what is meant for an earlier one."""
+    link: LinkId
+    """Which RTCPeerConnection of the pair this belongs to; others are ignored."""
+    description: SessionDescription | None = None
+    candidate: IceCandidate | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if (self.description is None) == (self.candidate is None):
+            message = "a signal carries either a description or a candidate"
+            raise ValueError(message)
+        return self
+
+
+class SignalFrom(Message):
+    """`signal` to a client: what another seat sent."""
+
+    sender: Annotated[Seat, Field(serialization_alias="from", validation_alias="from")]
+    session: SessionId
+    """The sender's session."""
+    link: LinkId
+    description: SessionDescription | None = None
+    candidate: IceCandidate | None = None
+
+
+class IngestState(StrEnum):
+    """How a debater's leg to the bridge is."""
+
+    ABSENT = "absent"
+    CONNECTING = "connecting"
+    RECEIVING = "receiving"
+    FROZEN = "frozen"
+
+
+class OutputState(StrEnum):
+    """How an output is; one word for people and programs."""
+
+    PREPARING = "preparing"
+    LIVE = "live"
+    DEGRADED = "degraded"
+    RETRYING = "retrying"
+    REJECTED = "rejected"
+    STOPPED = "stopped"
+
+
+class DestinationReport(Message):
+    """How one RTMP destination does."""
+
+    id: str
+    state: OutputState
+    detail: str = ""
+    """Last error in words, without the key."""
+    sent_bytes: int = 0
+    dropped: int = 0
+    retries: int = 0
+
+
+class RecordingReport(Message):
+    """How the recording does."""
+
+    state: OutputState
+    bytes: int = 0
+    detail: str = ""
+
+
+class ProgrammeReport(Message):
+    """The programme's clock."""
+
+    ticks: int
+    skipped: int
+    late: int
+
+
+class BroadcastReport(Message):
+    """`report`: the broadcast tells the server how it does, once a second and at each change."""
+
+    programme: ProgrammeReport
+    ingests: dict[Side, IngestState]
+    hls: OutputState
+    destinations: tuple[DestinationReport, ...] = ()
+    recording: RecordingReport | None = None
+
+
+class ParticipantView(Message):
+    """A debater who is in the room."""
+
+    seat: Side
+    session: SessionId
+    generation: int
+    """Counts the joins of this seat; the highest is the current one."""
+    media: MediaState
+
+
+class BroadcastState(StrEnum):
+    """The broadcast process, as everybody in the room sees it."""
+
+    OFF = "off"
+    STARTING = "starting"
+    ON = "on"
+    RESTARTING = "restarting"
+    ENDING = "ending"
+
+
+class DestinationView(Message):
+    """A destination as the host sees it: never the key."""
+
+    id: str
+    label: str
+    report: DestinationReport
+
+
+class HostView(Message):
+    """What only the host sees of a room."""
+
+    preview_url: str | None
+    """Multivariant playlist of the programme, also in rehearsal."""
+    destinations: tuple[DestinationView, ...]
+    ingests: dict[Side, IngestState]
+    programme: ProgrammeReport | None
+    recording: RecordingReport | None
+    restarts: int
+
+
+class RoomView(Message):
+    """`room`: the whole state, at each change. Receivers keep the newest and forget the old."""
+
+    id: str
+    motion: str
+    names: dict[Side, str]
+    phase: Phase
+    started_at: float | None
+    participants: tuple[ParticipantView, ...]
+    broadcast: BroadcastState
+    rehearsal: bool
+    bridge_session: SessionId | None
+    """Session of the hidden peer; debaters open their second connection to it. None: close it."""
+    host: HostView | None = None
+
+
+class You(Message):
+    """Who the server says you are."""
+
+    seat: Literal["host", "proposition", "opposition", "bridge"]
+    session: SessionId
+    generation: int
+
+
+class IceServer(Message):
+    """W3C RTCIceServer."""
+
+    urls: str
+    username: str | None = None
+    credential: str | None = None
+
+
+class JoinAck(Message):
+    """Answer to `join`."""
+
+    ok: Literal[True] = True
+    you: You
+    polite: bool
+    ice_servers: tuple[IceServer, ...]
+    room: RoomView
+
+
+class Ack(Message):
+    """Answer to every other event."""
+
+    ok: Literal[True] = True
+
+
+class ErrorBody(Message):
+    """What went wrong: `code` for programs, `message` for people."""
+
+    code: str
+    message: str
+
+
+class ErrorAck(Message):
+    """Answer to an event that was refused; nothing has changed."""
+
+    ok: Literal[False] = False
+    error: ErrorBody
+
+
+class Leave(Message):
+    """`leave`: give the seat back."""
+
+
+class Replaced(Message):
+    """`replaced`: the same tab, or the same token, has joined anew; this connection is over."""
+
+    message: str
+
+
+EVENTS_TO_SERVER: Final[dict[str, type[Message]]] = {
+    "join": Join,
+    "signal": Signal,
+    "media": MediaState,
+    "leave": Leave,
+    "report": BroadcastReport,
+}
+EVENTS_TO_CLIENT: Final[dict[str, type[Message]]] = {
+    "room": RoomView,
+    "signal": SignalFrom,
+    "replaced": Replaced,
+}
+
+
+def dump(message: Message) -> dict[str, Any]:
+    """Message as JSON-ready values, with the names of the wire and without empty options."""
+    return message.model_dump(mode="json", by_alias=True, exclude_none=True)

@@ -1,0 +1,1 @@
+"""Who debates what, and where in its life a debate is. Plain values and rules; no I/O."""

@@ -1,0 +1,1 @@
+"""Everything people and players talk to. Never imports a media library."""
