@@ -46,7 +46,7 @@ class FakeClock:
         self._start = self.now
 
     def monotonic(self) -> float:
-        """The hand as last set."""
+        """Return the hand as last set."""
         return self.now
 
     def wall(self) -> float:
