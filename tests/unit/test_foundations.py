@@ -1,0 +1,143 @@
+import logging
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from bridge.concurrency.backoff import Backoff
+from bridge.concurrency.lifecycle import Lifecycle, Stage
+from bridge.concurrency.mailbox import Mailbox
+from bridge.concurrency.worker import Worker
+from bridge.errors import ConflictError, LifecycleError
+from bridge.log import Redactor, mask_url
+from bridge.rooms.model import Phase, Role, Room, Side, new_room_id
+from bridge.settings import Settings
+
+
+def test_mailbox_keeps_the_newest_and_counts_the_rest():
+    mailbox = Mailbox()
+    mailbox.put("a")
+    mailbox.put("b")
+    assert mailbox.take() == "b"
+    assert mailbox.take() is None
+    assert mailbox.overwritten == 1
+
+
+def test_a_life_cycle_never_goes_back():
+    life = Lifecycle()
+    life.advance(Stage.LIVE)
+    life.advance(Stage.ENDING)
+    assert life.stopping
+    with pytest.raises(LifecycleError):
+        life.advance(Stage.LIVE)
+
+
+def test_a_worker_tells_its_owner_what_it_failed_of(caplog):
+    failures = []
+
+    def fail():
+        raise ValueError("no disk")
+
+    worker = Worker("test", fail, on_failure=failures.append)
+    with caplog.at_level(logging.CRITICAL):
+        worker.start()
+        assert worker.join(5)
+    assert [str(error) for error in failures] == ["no disk"]
+
+
+def test_joining_a_worker_that_never_started_is_no_error():
+    assert Worker("test", lambda: None).join(0)
+
+
+@given(attempt=st.integers(0, 10_000), seed=st.integers())
+def test_backoff_stays_within_its_bounds(attempt, seed):
+    backoff = Backoff(first=0.5, most=30)
+    assert 0.05 <= backoff.pause(attempt, random.Random(seed)) <= 30
+
+
+def record(message, *arguments, exc_info=None):
+    return logging.LogRecord("test", logging.INFO, "", 0, message, arguments, exc_info)
+
+
+def test_secrets_leave_messages_arguments_and_tracebacks():
+    redactor = Redactor(["live_key_123", "live_key_123_and_more"])
+    try:
+        raise OSError("rtmp://host/app/live_key_123_and_more")
+    except OSError as error:
+        entry = record("push to %s", "live_key_123", exc_info=(OSError, error, error.__traceback__))
+    assert redactor.filter(entry)
+    text = logging.Formatter().format(entry)
+    assert "live_key" not in text
+    assert "_and_more" not in text
+    assert "push to [hidden]" in text
+
+
+@pytest.mark.parametrize(
+    ("url", "masked"),
+    [
+        ("rtmp://live.example/app/key", "rtmp://live.example/•••"),
+        ("rtmps://user:pass@a.example:443/app/key?x=1", "rtmps://a.example:443/•••"),
+    ],
+)
+def test_a_masked_url_shows_scheme_and_host_only(url, masked):
+    assert mask_url(url) == masked
+
+
+def room(phase=Phase.WAITING):
+    return Room(id="r", motion="m", proposition="p", opposition="o", phase=phase, created_at=0.0)
+
+
+@pytest.mark.parametrize(
+    ("phase", "step", "allowed"),
+    [
+        (Phase.WAITING, Phase.LIVE, True),
+        (Phase.WAITING, Phase.ENDED, True),
+        (Phase.LIVE, Phase.ENDED, True),
+        (Phase.LIVE, Phase.LIVE, False),
+        (Phase.ENDED, Phase.LIVE, False),
+        (Phase.LIVE, Phase.WAITING, False),
+    ],
+)
+def test_a_debate_only_goes_forward(phase, step, allowed):
+    if allowed:
+        room(phase).check_step(step)
+    else:
+        with pytest.raises(ConflictError):
+            room(phase).check_step(step)
+
+
+def test_exactly_one_side_is_polite():
+    assert Side.PROPOSITION.polite
+    assert not Side.OPPOSITION.polite
+    assert Side.PROPOSITION.other is Side.OPPOSITION
+
+
+def test_only_debaters_have_a_side():
+    assert [role.side for role in Role] == [None, Side.PROPOSITION, Side.OPPOSITION, None]
+
+
+def test_room_ids_are_short_readable_and_different():
+    ids = {new_room_id() for _ in range(1000)}
+    assert len(ids) == 1000
+    assert all(len(one) == 10 and not set(one) & set("01aeiouly") for one in ids)
+
+
+def test_settings_refuse_a_grid_that_does_not_divide():
+    with pytest.raises(ValidationError, match="whole number of part_frames"):
+        Settings(part_frames=7, segment_frames=60)
+
+
+def test_settings_come_from_options_over_environment_over_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bridge.toml").write_text("port = 1000\nfps = 25\nwidth = 640\n")
+    monkeypatch.setenv("BRIDGE_PORT", "2000")
+    monkeypatch.setenv("BRIDGE_FPS", "50")
+    settings = Settings(port=3000)
+    assert (settings.port, settings.fps, settings.width) == (3000, 50, 640)
+
+
+def test_links_are_made_from_the_public_url_without_its_slash():
+    assert Settings(public_url="https://debate.example/").base_url == "https://debate.example"
+    assert Settings(host="0.0.0.0", port=9000).base_url == "http://localhost:9000"
