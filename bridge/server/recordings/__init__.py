@@ -1,0 +1,1 @@
+"""Finished and growing recordings on disk: folders, journals, and the finisher."""
