@@ -1,1 +1,1 @@
-"""The only place that knows aiortc's inside."""
+"""The receive path: everything between a debater's browser and the programme's sources."""

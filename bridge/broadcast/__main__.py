@@ -1,0 +1,52 @@
+"""`python -m bridge.broadcast`: one broadcast, told what to do on standard input.
+
+The interpreter may be started long before the line comes: importing codecs takes a second that
+nobody should wait for when going live.
+"""
+
+import logging
+import sys
+
+import uvloop
+from pydantic import ValidationError
+
+from bridge.broadcast.broadcast import Broadcast
+from bridge.broadcast.standard_input import ended
+from bridge.clock import SystemClock
+from bridge.log import Redactor, set_up
+from bridge.protocol.broadcast_config import BroadcastConfig
+
+logger = logging.getLogger("bridge.broadcast")
+
+EXIT_OK = 0
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+
+
+async def _run(config: BroadcastConfig) -> int:
+    broadcast = Broadcast(config, SystemClock())
+    async with ended(sys.stdin.buffer) as asked_to_end:
+        return EXIT_OK if await broadcast.run(asked_to_end) else EXIT_FAILED
+
+
+def main() -> int:
+    """Read the configuration, be on air until standard input ends, and say how it went."""
+    line = sys.stdin.buffer.readline()
+    if not line:
+        return EXIT_OK
+    try:
+        config = BroadcastConfig.model_validate_json(line)
+    except ValidationError as error:
+        # The values may be secrets: only where they stand is said.
+        places = ", ".join(".".join(map(str, item["loc"])) for item in error.errors())
+        sys.stderr.write(f"broadcast: malformed configuration: {places}\n")
+        return EXIT_USAGE
+    redactor = Redactor([config.token, *(item.url for item in config.destinations)])
+    for destination in config.destinations:
+        redactor.add(destination.url.rpartition("/")[2])
+    set_up(config.log_level, redactor)
+    return uvloop.run(_run(config))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,188 @@
+"""One room on air: puts receive path, programme and outputs together and ends them in order."""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import Final
+
+from bridge.broadcast.media.compositor import Compositor
+from bridge.broadcast.media.encoder import EncoderSettings
+from bridge.broadcast.media.mixer import Mixer
+from bridge.broadcast.media.packets import EncodedPacket, Grid
+from bridge.broadcast.media.programme import Programme
+from bridge.broadcast.media.stage import build_compositor
+from bridge.broadcast.media.theme import Caption
+from bridge.broadcast.outputs.rack import ProgrammeShape, Rack
+from bridge.broadcast.room_link import RoomLink
+from bridge.broadcast.rtc import compat
+from bridge.broadcast.seat import Seat
+from bridge.clock import Clock
+from bridge.protocol.broadcast_config import BroadcastConfig, CanvasConfig
+from bridge.protocol.messages import BroadcastReport, ProgrammeReport
+from bridge.rooms.model import Side
+from bridge.settings import web_folder
+
+logger = logging.getLogger(__name__)
+
+_LEAD_SECONDS: Final = 0.05
+"""From the decision to start to frame 0: the outputs are built in between."""
+_OUTPUT_DEADLINE: Final = 5.0
+"""For outputs to finalise; the server gives the whole broadcast eight seconds."""
+_REPORT_SECONDS: Final = 1.0
+_SETTLE_SECONDS: Final = 0.1
+"""Changes of state within it go into one report."""
+
+
+def encoder_settings(canvas: CanvasConfig) -> EncoderSettings:
+    """Translate what the server told into what the encoders take."""
+    return EncoderSettings(
+        width=canvas.width,
+        height=canvas.height,
+        grid=Grid(
+            fps=canvas.fps,
+            part_frames=canvas.part_frames,
+            segment_frames=canvas.segment_frames,
+        ),
+        video_kbps=canvas.video_kbps,
+        audio_kbps=canvas.audio_kbps,
+        preset=canvas.preset,
+        threads=canvas.encoder_threads,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _OnAir:
+    """What exists only while the programme runs."""
+
+    programme: Programme
+    rack: Rack
+
+
+class Broadcast:
+    """Owns everything of one room on air. Loop-side only; `run` once."""
+
+    def __init__(self, config: BroadcastConfig, clock: Clock) -> None:
+        self._config = config
+        self._clock = clock
+        self._changed = asyncio.Event()
+        self._failed = asyncio.Event()
+        self._rack: Rack | None = None
+        delay = config.playout_delay_ms / 1000
+        self._seats = {
+            side: Seat(side, clock=clock, playout_delay=delay, on_change=self._changed.set)
+            for side in Side
+        }
+        self._link = RoomLink(config.server_url, config.token, self._seats)
+
+    async def run(self, asked_to_end: asyncio.Event) -> bool:
+        """Be on air until `asked_to_end`; False when the programme failed by itself."""
+        compat.install()
+        compositor = await asyncio.to_thread(self._draw)
+        on_air = self._start(compositor)
+        tasks = [
+            asyncio.create_task(self._link.run(), name="room-link"),
+            asyncio.create_task(self._report(on_air), name="reports"),
+        ]
+        try:
+            await self._until_over(asked_to_end, tasks)
+        finally:
+            await self._end(on_air, tasks)
+        return not self._failed.is_set()
+
+    def _draw(self) -> Compositor:
+        config = self._config
+        return build_compositor(
+            theme=config.theme,
+            web=web_folder(),
+            caption=Caption(
+                motion=config.motion,
+                names={side.value: name for side, name in config.names.items()},
+                on_air=config.programme == config.room,
+            ),
+            width=config.canvas.width,
+            height=config.canvas.height,
+        )
+
+    def _start(self, compositor: Compositor) -> _OnAir:
+        loop = asyncio.get_running_loop()
+        settings = encoder_settings(self._config.canvas)
+        programme = Programme(
+            settings,
+            compositor,
+            Mixer([seat.microphone for seat in self._seats.values()]),
+            {side.value: seat.camera for side, seat in self._seats.items()},
+            clock=self._clock,
+            sink=self._put,
+            on_failure=lambda _error: loop.call_soon_threadsafe(self._failed.set),
+        )
+        begin = self._clock.monotonic() + _LEAD_SECONDS
+        shape = ProgrammeShape(
+            parameters=programme.parameters,
+            grid=settings.grid,
+            start_wall=self._clock.wall() + _LEAD_SECONDS,
+        )
+        self._rack = Rack(self._config, shape, clock=self._clock, on_change=self._changed.set)
+        self._rack.start()
+        programme.start(begin)
+        logger.info("programme %s starts", self._config.programme)
+        return _OnAir(programme, self._rack)
+
+    def _put(self, packet: EncodedPacket) -> None:
+        """Hand a packet on. Encoder thread."""
+        if self._rack is not None:
+            self._rack.put(packet)
+
+    async def _until_over(
+        self, asked_to_end: asyncio.Event, tasks: list[asyncio.Task[None]]
+    ) -> None:
+        over = [
+            asyncio.create_task(asked_to_end.wait()),
+            asyncio.create_task(self._failed.wait()),
+        ]
+        try:
+            done, _ = await asyncio.wait({*over, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in over:
+                task.cancel()
+            await asyncio.gather(*over, return_exceptions=True)
+        for task in tasks:
+            if task in done:
+                self._failed.set()
+                if (error := task.exception()) is not None:
+                    logger.error("%s ended: %s", task.get_name(), error)
+
+    async def _end(self, on_air: _OnAir, tasks: list[asyncio.Task[None]]) -> None:
+        """End the programme first: its last packets still reach every output."""
+        ended = await asyncio.to_thread(on_air.programme.stop)
+        if not ended:
+            logger.error("the programme's threads did not end in time")
+        await on_air.rack.stop(_OUTPUT_DEADLINE)
+        await self._link.report(self._state(on_air))
+        await self._link.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*(seat.close() for seat in self._seats.values()))
+        logger.info("programme %s has ended", self._config.programme)
+
+    async def _report(self, on_air: _OnAir) -> None:
+        """Report once a second and at each change, never more often than ten times a second."""
+        while True:
+            try:
+                await asyncio.wait_for(self._changed.wait(), _REPORT_SECONDS)
+            except TimeoutError:
+                pass
+            else:
+                await asyncio.sleep(_SETTLE_SECONDS)
+            self._changed.clear()
+            await self._link.report(self._state(on_air))
+
+    def _state(self, on_air: _OnAir) -> BroadcastReport:
+        stats = on_air.programme.stats
+        return BroadcastReport(
+            programme=ProgrammeReport(ticks=stats.ticks, skipped=stats.skipped, late=stats.late),
+            ingests={side: seat.state for side, seat in self._seats.items()},
+            hls=on_air.rack.hls,
+            destinations=on_air.rack.destinations,
+            recording=on_air.rack.recording,
+        )

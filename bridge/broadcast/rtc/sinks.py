@@ -1,0 +1,26 @@
+"""Where decoded media goes: what the receive path asks of the programme's sources."""
+
+from typing import Protocol
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+
+class VideoSink(Protocol):
+    """Holds the newest picture."""
+
+    def put(self, picture: av.VideoFrame, now: float) -> None:
+        """Show `picture` (yuv420p layout) from `now` on, in monotonic seconds. Decoder thread."""
+        ...
+
+
+class AudioSink(Protocol):
+    """Plays samples when they are due."""
+
+    def write(self, due: float, samples: NDArray[np.float32]) -> None:
+        """Take samples, shape (2, n), 48 kHz; the first is due at `due`. Decoder thread.
+
+        Blocks come in order. Where the next does not begin at the last one's end, nothing was sent.
+        """
+        ...

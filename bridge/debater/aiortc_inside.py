@@ -1,0 +1,71 @@
+"""The debater's only use of aiortc's private names: two hooks, checked against the version.
+
+Both exist because aiortc has no public way: to hear of a picture loss when the packets come
+encoded, and to receive without decoding (notes/aiortc.md, section 3).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from queue import Queue
+from typing import Final
+
+import aiortc
+from aiortc import RTCRtpReceiver, RTCRtpSender
+from aiortc.jitterbuffer import JitterFrame
+from aiortc.rtcrtpparameters import RTCRtpCodecParameters
+
+from bridge.errors import SetupError
+
+_VERSION: Final = "1.16."
+_DECODER_QUEUE: Final = "_RTCRtpReceiver__decoder_queue"
+
+
+@dataclass(slots=True)
+class Received:
+    """What has come from the opponent, counted instead of decoded. Loop-side only."""
+
+    frames: int = 0
+    """Whole encoded pictures, or packets of sound."""
+    bytes: int = 0
+
+
+def check_version() -> None:
+    """Raise SetupError unless aiortc is the version whose inside is known here."""
+    if not aiortc.__version__.startswith(_VERSION):
+        message = (
+            f"aiortc {aiortc.__version__} is installed, {_VERSION}x is needed: run 'make setup'."
+        )
+        raise SetupError(message)
+
+
+def on_picture_loss(sender: RTCRtpSender, request_keyframe: Callable[[], None]) -> None:
+    """Call `request_keyframe` for each PLI or FIR; aiortc itself only re-encodes raw frames."""
+    sender._send_keyframe = request_keyframe  # type: ignore[method-assign]  # noqa: SLF001
+
+
+def count_only(receiver: RTCRtpReceiver, received: Received) -> None:
+    """Let `receiver` assemble frames and send RTCP as ever, but count frames and not decode them.
+
+    Call it in the `track` event: afterwards the decoder's queue is in use.
+    """
+    # Spelled as Python mangles it; the stand-in has what the receiver and its thread use of it.
+    decoder_queue = getattr(receiver, _DECODER_QUEUE)
+    setattr(receiver, _DECODER_QUEUE, _CountingQueue(decoder_queue, received))
+
+
+class _CountingQueue:
+    """Stands in for the decoder's queue: only the mark that ends its thread gets through."""
+
+    def __init__(self, decoder_queue: Queue[None], received: Received) -> None:
+        self._queue = decoder_queue
+        self._received = received
+
+    def put(self, item: tuple[RTCRtpCodecParameters, JitterFrame] | None) -> None:
+        if item is None:
+            self._queue.put(None)
+            return
+        self._received.frames += 1
+        self._received.bytes += len(item[1].data)
+
+    def get(self) -> None:
+        return self._queue.get()

@@ -1,0 +1,53 @@
+"""The pages at the top of the project tell the truth."""
+
+import re
+from pathlib import Path
+
+from bridge.server.app import create_app
+
+from bridge import __version__
+from bridge.protocol.messages import EVENTS_TO_CLIENT, EVENTS_TO_SERVER
+from bridge.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+PROTOCOL = (ROOT / "PROTOCOL.md").read_text()
+
+
+def test_protocol_names_every_event_and_no_other():
+    to_server, to_clients = PROTOCOL.split("### To clients")
+    documented = set(re.findall(r"^\*\*`(\w+)`\*\*", to_server, re.MULTILINE))
+    assert documented == set(EVENTS_TO_SERVER)
+    documented = set(re.findall(r"^\*\*`(\w+)`\*\*", to_clients, re.MULTILINE))
+    assert documented == set(EVENTS_TO_CLIENT)
+
+
+def test_protocol_names_every_route_of_the_api_the_origin_and_uploads(tmp_path):
+    app = create_app(Settings(data_dir=tmp_path))
+    pages = {"/", "/host/{room}", "/debate/{room}", "/watch/{room}", "/recordings", "/favicon.ico"}
+    assets = ("/static", "/fonts", "/i18n", "/socket.io")
+    served = set()
+    for resource in app.router.resources():
+        path = re.sub(r"\{(\w+):[^{}]*(\{[^{}]*\}[^{}]*)*\}", r"{\1}", resource.canonical)
+        if path not in pages and not path.startswith(assets):
+            served.add(path)
+    documented = set(re.findall(r"`(?:GET|POST|PUT|DELETE) (/[^`]*)`", PROTOCOL))
+    plain = {re.sub(r"\{\w+\}", "{}", path) for path in documented}
+    missing = {path for path in served if re.sub(r"\{\w+\}", "{}", path) not in plain}
+    assert not missing
+
+
+def test_readme_names_every_setting():
+    readme = (ROOT / "README.md").read_text()
+    missing = [name for name in Settings.model_fields if f"`BRIDGE_{name.upper()}`" not in readme]
+    assert not missing
+
+
+def test_changelog_has_an_entry_for_this_version():
+    assert f"## [{__version__}]" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_no_registry_host_is_written_down():
+    # In two pieces, so that this file does not name them either.
+    hosts = [".".join(pair) for pair in (("pypi", "org"), ("npmjs", "org"), ("debian", "org"))]
+    locks = [*(ROOT / "requirements").glob("*.lock"), ROOT / "web" / "package-lock.json"]
+    assert not [(lock.name, host) for lock in locks for host in hosts if host in lock.read_text()]
