@@ -135,18 +135,18 @@ class Broadcast:
     async def _until_over(
         self, asked_to_end: asyncio.Event, tasks: list[asyncio.Task[None]]
     ) -> None:
-        over = [
+        over = {
             asyncio.create_task(asked_to_end.wait()),
             asyncio.create_task(self._failed.wait()),
-        ]
+        }
         try:
-            done, _ = await asyncio.wait({*over, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([*over, *tasks], return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in over:
-                task.cancel()
+            for waiting in over:
+                waiting.cancel()
             await asyncio.gather(*over, return_exceptions=True)
         for task in tasks:
-            if task in done:
+            if task.done():
                 self._failed.set()
                 if (error := task.exception()) is not None:
                     logger.error("%s ended: %s", task.get_name(), error)

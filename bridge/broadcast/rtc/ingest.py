@@ -9,6 +9,7 @@ from typing import Final
 from bridge.broadcast.rtc import compat, tasks
 from bridge.broadcast.rtc.connection import IngestConnection, Sinks
 from bridge.broadcast.rtc.offer import check_offer
+from bridge.broadcast.rtc.opus import require_library
 from bridge.broadcast.rtc.sinks import AudioSink, VideoSink
 from bridge.broadcast.rtc.tracks import TrackStats
 from bridge.clock import Clock
@@ -45,6 +46,7 @@ class Ingest:
 
     Loop-side only. `on_state` is called at each change. A new offer replaces the connection at
     once; the old one is closed in the background. `screen` None: the screen is not received.
+    Raises SetupError at construction when libopus is missing.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Ingest:
         on_state: Callable[[IngestState], None],
         most_bit_rate: int = MOST_BIT_RATE,
     ) -> None:
+        require_library()
         self.state = IngestState.ABSENT
         self.generation = 0
         self._side = side

@@ -46,6 +46,11 @@ def _library() -> ctypes.CDLL:
     raise SetupError(message)
 
 
+def require_library() -> None:
+    """Raise SetupError, in words, unless libopus can be loaded. Call before there is media."""
+    _library()
+
+
 def _declare(library: ctypes.CDLL) -> None:
     library.opus_decoder_create.restype = ctypes.c_void_p
     library.opus_decoder_create.argtypes = (

@@ -19,6 +19,8 @@ MICROPHONE: Final = "microphone"
 CAMERA: Final = "camera"
 SCREEN: Final = "screen"
 _JOIN_SECONDS: Final = 2.0
+_REVIVE_SECONDS: Final = 1.0
+"""Seconds between decoders: one that fails at every frame must not cost a thread for each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,8 @@ class TrackContext:
 class _Decoder(Protocol):
     @property
     def counters(self) -> DecoderCounters: ...
+    @property
+    def alive(self) -> bool: ...
     def start(self) -> None: ...
     def stop(self) -> None: ...
     def join(self, timeout: float) -> bool: ...
@@ -65,6 +69,7 @@ class Track(ABC, Generic[D]):
         self.feedback = receiver
         self._context = context
         self._decoder: D | None = None
+        self._decoder_made = -_REVIVE_SECONDS
         self.receiver = TrackReceiver(
             receiver.kind,
             receiver,
@@ -100,10 +105,23 @@ class Track(ABC, Generic[D]):
     def _take_frame(self, frame: EncodedFrame) -> None:
         mapping = self._context.mapping
         mapping.arrived(self.name, frame.timestamp, frame.clock_rate, frame.arrival)
-        if self._decoder is None:
-            self._decoder = self._make_decoder()
-            self._decoder.start()
-        self._feed(self._decoder, frame, mapping.due(self.name, frame.timestamp))
+        decoder = self._running_decoder()
+        if decoder is not None:
+            self._feed(decoder, frame, mapping.due(self.name, frame.timestamp))
+
+    def _running_decoder(self) -> D | None:
+        """Start a decoder for the first frame, or in place of one that failed; not every frame."""
+        if self._decoder is not None and self._decoder.alive:
+            return self._decoder
+        now = self._context.clock.monotonic()
+        if now - self._decoder_made < _REVIVE_SECONDS:
+            return None
+        if self._decoder is not None:
+            self.receiver.require_keyframe()
+        self._decoder_made = now
+        self._decoder = self._make_decoder()
+        self._decoder.start()
+        return self._decoder
 
     def _take_report(self, ntp: float, timestamp: int) -> None:
         self._context.mapping.report(self.name, ntp, timestamp)

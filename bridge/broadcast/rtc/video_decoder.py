@@ -123,6 +123,11 @@ class VideoDecoder:
         self._stopping.set()
         self._channel.close()
 
+    @property
+    def alive(self) -> bool:
+        """Whether the thread runs; False once it has failed."""
+        return self._worker.alive
+
     def join(self, timeout: float) -> bool:
         """Wait for the end; False if it still runs. Never on the loop."""
         return self._worker.join(timeout)

@@ -1,0 +1,113 @@
+"""The `debate-bridge` command."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import uvloop
+from pydantic import ValidationError
+
+from bridge import __version__
+from bridge.demo import run_demo
+from bridge.doctor import examine
+from bridge.errors import BridgeError
+from bridge.log import Redactor, set_up
+from bridge.server.app import serve as serve_forever
+from bridge.settings import Settings
+
+cli = typer.Typer(
+    help="A live debate: two browsers peer to peer, one programme on HLS, RTMP and disk.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+Host = Annotated[str | None, typer.Option(help="Address to listen on.")]
+Port = Annotated[int | None, typer.Option(help="Port to listen on; 0 lets the system choose.")]
+DataDir = Annotated[Path | None, typer.Option(help="Rooms, secrets and recordings.")]
+PublicUrl = Annotated[str | None, typer.Option(help="What people type to get here.")]
+
+
+def _settings(**options: Any) -> Settings:
+    given = {name: value for name, value in options.items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        for item in error.errors():
+            name = ".".join(map(str, item["loc"])) or "settings"
+            typer.echo(f"{name}: {item['msg']}", err=True)
+        raise typer.Exit(2) from None
+
+
+def _run_role(module: str, order: dict[str, str | None]) -> int:
+    """Run a role in an interpreter of its own; what it is told may be secret: on its stdin."""
+    with subprocess.Popen([sys.executable, "-m", module], stdin=subprocess.PIPE) as process:
+        assert process.stdin is not None  # noqa: S101 - PIPE was asked for
+        process.stdin.write(json.dumps(order).encode() + b"\n")
+        process.stdin.flush()
+        while True:
+            try:
+                return process.wait()
+            except KeyboardInterrupt:
+                # The terminal sent it to the child too: let it leave politely.
+                continue
+
+
+@cli.command()
+def serve(
+    host: Host = None, port: Port = None, data_dir: DataDir = None, public_url: PublicUrl = None
+) -> None:
+    """Serve pages, signalling, HLS and recordings until stopped."""
+    settings = _settings(host=host, port=port, data_dir=data_dir, public_url=public_url)
+    set_up(settings.log_level, Redactor())
+    uvloop.run(serve_forever(settings))
+
+
+@cli.command()
+def demo(port: Port = None, data_dir: DataDir = None) -> None:
+    """Serve, and put one debate between two drawn debaters on air."""
+    settings = _settings(port=port, data_dir=data_dir)
+    set_up(settings.log_level, Redactor())
+    uvloop.run(run_demo(settings))
+
+
+@cli.command()
+def debater(
+    invite_url: Annotated[str, typer.Argument(help="The private link of one side.")],
+    media: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Film to show, looped.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Name drawn into the picture.")] = None,
+) -> None:
+    """Take a seat without a browser: a drawn debater, or a film."""
+    order = {"invite": invite_url, "media": str(media) if media else None, "name": name}
+    raise typer.Exit(_run_role("bridge.debater", order))
+
+
+@cli.command()
+def doctor() -> None:
+    """Look whether this machine has what the bridge needs, and say what to do."""
+    checks = examine(_settings())
+    for check in checks:
+        typer.echo(f"{'ok  ' if check.ok else 'FAIL'} {check.name}: {check.found}")
+        if not check.ok:
+            typer.echo(f"     {check.remedy}")
+    raise typer.Exit(0 if all(check.ok for check in checks) else 1)
+
+
+@cli.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(__version__)
+
+
+def main() -> None:
+    """Run the command line; an error of ours is one line, not a traceback."""
+    try:
+        cli()
+    except BridgeError as error:
+        typer.echo(f"debate-bridge: {error.message}", err=True)
+        sys.exit(1)

@@ -1,0 +1,199 @@
+"""The composition root of the server: everything is made here, and ended here in order."""
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+from aiohttp import web
+
+from bridge.clock import Clock, SystemClock
+from bridge.errors import SettingsError, SetupError, TokenError
+from bridge.protocol.tokens import TokenSigner
+from bridge.rooms.model import Phase, Role
+from bridge.server.api import Api
+from bridge.server.broadcasts import COMMAND, Spares
+from bridge.server.debates import Debates
+from bridge.server.origin.origin import Origin
+from bridge.server.origin.uploads import UploadViews
+from bridge.server.origin.views import OriginViews
+from bridge.server.pages import Pages, revalidate_static
+from bridge.server.presence import Presence
+from bridge.server.problems import add_safe_headers, error_middleware
+from bridge.server.recordings.ffmpeg import find_ffmpeg
+from bridge.server.recordings.library import RecordingLibrary
+from bridge.server.secrets import InstallationKey, Vault
+from bridge.server.signalling import Signalling
+from bridge.server.store import Store
+from bridge.settings import Settings, web_folder
+
+logger = logging.getLogger(__name__)
+
+_MAX_BODY: Final = 64 * 1024
+_FINISH_SECONDS: Final = 20.0
+"""For recordings at the server's end; what is not finished then is finished at the next start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the server is made of."""
+
+    debates: Debates
+    origin: Origin
+    recordings: RecordingLibrary
+    presence: Presence
+    signalling: Signalling
+    signer: TokenSigner
+    store: Store
+    spares: Spares
+
+
+PARTS: Final = web.AppKey("parts", Parts)
+
+
+def create_app(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    command: Sequence[str] = COMMAND,
+    warm: bool = False,
+) -> web.Application:
+    """Put the server together. `command` starts a broadcast; `warm` keeps a spare one ready."""
+    parts = _make_parts(settings, clock or SystemClock(), command, warm=warm)
+    pages = Pages(web_folder(), parts.debates, parts.recordings)
+    app = web.Application(middlewares=[error_middleware(pages.error)], client_max_size=_MAX_BODY)
+    app[PARTS] = parts
+    api = Api(
+        settings,
+        debates=parts.debates,
+        origin=parts.origin,
+        recordings=parts.recordings,
+        signer=parts.signer,
+    )
+    app.add_routes(api.routes())
+    app.add_routes(OriginViews(parts.origin).routes())
+    app.add_routes(UploadViews(parts.origin, _upload_check(parts)).routes())
+    app.add_routes(pages.routes())
+    parts.signalling.server.attach(app)
+    app.on_response_prepare.append(add_safe_headers)
+    app.on_response_prepare.append(revalidate_static)
+    app.cleanup_ctx.append(_life)
+    return app
+
+
+async def serve(settings: Settings, *, on_ready: Callable[[str], None] | None = None) -> None:
+    """Serve until SIGTERM or SIGINT, then end broadcasts in order. `on_ready` gets the address."""
+    app = create_app(settings, warm=True)
+    runner = web.AppRunner(
+        app, access_log=None, handle_signals=False, keepalive_timeout=75, shutdown_timeout=3
+    )
+    await runner.setup()
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    try:
+        port = await _listen(runner, settings)
+        parts = app[PARTS]
+        parts.debates.server_url = f"http://127.0.0.1:{port}"
+        await parts.debates.resume()
+        address = settings.base_url if settings.public_url else f"http://localhost:{port}"
+        sys.stdout.write(f"Debate bridge on {address}\n")
+        sys.stdout.flush()
+        if on_ready is not None:
+            on_ready(address)
+        await stopping.wait()
+        logger.info("ending")
+        await _end_in_order(parts)
+    finally:
+        await runner.cleanup()
+
+
+async def _listen(runner: web.AppRunner, settings: Settings) -> int:
+    site = web.TCPSite(runner, settings.host, settings.port, backlog=4096)
+    try:
+        await site.start()
+    except OSError as error:
+        message = (
+            f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}. "
+            "Stop what listens there, or choose another port with --port or BRIDGE_PORT."
+        )
+        raise SettingsError(message) from None
+    return int(runner.addresses[0][1])
+
+
+async def _end_in_order(parts: Parts) -> None:
+    """Broadcasts first, while their uploads and players are still served; then their files."""
+    await parts.debates.end_all()
+    with suppress(TimeoutError):
+        await asyncio.wait_for(parts.recordings.wait_idle(), _FINISH_SECONDS)
+
+
+def _make_parts(settings: Settings, clock: Clock, command: Sequence[str], *, warm: bool) -> Parts:
+    folder = settings.data_dir
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        message = f"Cannot make the data folder {folder}: {error.strerror}. Choose another."
+        raise SetupError(message) from None
+    key = InstallationKey.load(folder)
+    store = Store(folder / "bridge.sqlite3", Vault(key))
+    signer = TokenSigner(key.derive("tokens"))
+    presence = Presence()
+    origin = Origin(clock, listed=settings.window_segments, max_held=settings.max_held_requests)
+    recordings = RecordingLibrary(
+        folder / "programmes",
+        ffmpeg=find_ffmpeg(settings.ffmpeg),
+        clock=clock,
+    )
+    spares = Spares(command, warm=warm)
+    debates = Debates(
+        settings,
+        store=store,
+        signer=signer,
+        presence=presence,
+        origin=origin,
+        recordings=recordings,
+        spares=spares,
+        clock=clock,
+    )
+    signalling = Signalling(
+        presence,
+        signer,
+        view=debates.view,
+        admit=debates.admit,
+        ice_servers=settings.ice_servers,
+        clock=clock,
+    )
+    debates.on_change = signalling.changed
+    return Parts(debates, origin, recordings, presence, signalling, signer, store, spares)
+
+
+def _upload_check(parts: Parts) -> Callable[[str, str], None]:
+    def check(token: str, programme: str) -> None:
+        grant = parts.signer.read(token)
+        if grant.role is not Role.BROADCAST or not parts.debates.owns(grant.room, programme):
+            message = "This token may not upload that programme."
+            raise TokenError(message, code="token_role")
+
+    return check
+
+
+async def _life(app: web.Application) -> AsyncIterator[None]:
+    """Start what needs starting; end in the order in which things depend on each other."""
+    parts = app[PARTS]
+    await parts.store.start()
+    live = await parts.store.in_phase(Phase.LIVE)
+    await parts.recordings.start(on_air=[room.id for room in live])
+    parts.spares.start()
+    yield
+    parts.origin.close()
+    await parts.debates.end_all()
+    await parts.signalling.stop()
+    await parts.spares.stop()
+    await parts.recordings.stop()
+    await parts.store.stop()
