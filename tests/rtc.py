@@ -12,6 +12,7 @@ import av
 import numpy as np
 from aiortc import (
     MediaStreamTrack,
+    RTCBundlePolicy,
     RTCConfiguration,
     RTCPeerConnection,
     RTCSessionDescription,
@@ -19,6 +20,7 @@ from aiortc import (
 from aiortc.mediastreams import MediaStreamError
 from numpy.typing import NDArray
 
+from bridge.broadcast.rtc import compat
 from bridge.broadcast.rtc.frames import OPUS, VP8, MediaPacket
 from bridge.broadcast.rtc.ingest import Ingest
 
@@ -87,7 +89,7 @@ class Pictures:
 
     def put(self, picture: av.VideoFrame, now: float) -> None:
         planes = [
-            np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
+            np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
             for plane in picture.planes
         ]
         y, u, v = (
@@ -168,11 +170,13 @@ class MicrophoneTrack(MediaStreamTrack):
         self._hertz = hertz
         self._beeps = beeps
         self._start = camera._start
-        self._number = 0
+        self._number: int | None = None
 
     async def recv(self) -> av.AudioFrame:
-        number = max(self._number, int((time.time() - self._start) * 50))
-        self._number = number + 1
+        if self._number is None:
+            self._number = int((time.time() - self._start) * 50)
+        number = self._number
+        self._number += 1
         await asyncio.sleep(max(0.0, self._start + number / 50 - time.time()))
         if self.readyState != "live":
             raise MediaStreamError
@@ -191,7 +195,10 @@ class Sender:
     """A debater's browser: a plain RTCPeerConnection with camera and microphone."""
 
     def __init__(self, camera: CameraTrack, microphone: MicrophoneTrack | None = None) -> None:
-        self.peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        compat.install()  # candidates also on a machine with nothing but loopback
+        self.peer = RTCPeerConnection(
+            RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
+        )
         self.camera = camera
         self.peer.addTrack(microphone or MicrophoneTrack(camera))
         self.peer.addTrack(camera)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -66,6 +67,7 @@ class Broadcast:
         self._clock = clock
         self._changed = asyncio.Event()
         self._failed = asyncio.Event()
+        self._ending = False
         self._rack: Rack | None = None
         delay = config.playout_delay_ms / 1000
         self._seats = {
@@ -153,6 +155,7 @@ class Broadcast:
 
     async def _end(self, on_air: _OnAir, tasks: list[asyncio.Task[None]]) -> None:
         """End the programme first: its last packets still reach every output."""
+        self._ending = True
         ended = await asyncio.to_thread(on_air.programme.stop)
         if not ended:
             logger.error("the programme's threads did not end in time")
@@ -167,13 +170,13 @@ class Broadcast:
 
     async def _report(self, on_air: _OnAir) -> None:
         """Report once a second and at each change, never more often than ten times a second."""
-        while True:
-            try:
-                await asyncio.wait_for(self._changed.wait(), _REPORT_SECONDS)
-            except TimeoutError:
-                pass
-            else:
-                await asyncio.sleep(_SETTLE_SECONDS)
+        # A flag, not only cancellation: in Python 3.11 `wait_for`, which Socket.IO uses for acks,
+        # swallows a cancellation that comes together with what it waits for (cpython #86296).
+        while not self._ending:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_REPORT_SECONDS):
+                    await self._changed.wait()
+                    await asyncio.sleep(_SETTLE_SECONDS)
             self._changed.clear()
             await self._link.report(self._state(on_air))
 

@@ -125,7 +125,8 @@ class Debater:
     async def close(self) -> None:
         """Leave the seat and wait until everything is closed. Idempotent."""
         self._leaving.set()
-        await self._ended.wait()
+        if self._encoder is not None:
+            await self._ended.wait()
 
     async def _say_goodbye(self) -> None:
         if self._client.you is None:

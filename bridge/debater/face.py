@@ -134,7 +134,8 @@ def _lectern(persona: Persona, name: str) -> str:
 
 
 def _name(name: str, baseline: int) -> str:
-    text = name.strip()
+    # A control character would make the XML malformed.
+    text = "".join(letter for letter in name if letter.isprintable()).strip()
     if len(text) > _MAX_NAME_CHARS:
         text = text[: _MAX_NAME_CHARS - 1].rstrip() + "…"
     # Inter is about 0.58 em wide on average; 290 pixels are there.

@@ -185,12 +185,12 @@ class DestinationView(Message):
 class HostView(Message):
     """What only the host sees of a room."""
 
-    preview_url: str | None
+    preview_url: str | None = None
     """Multivariant playlist of the programme, also in rehearsal."""
     destinations: tuple[DestinationView, ...]
     ingests: dict[Side, IngestState]
-    programme: ProgrammeReport | None
-    recording: RecordingReport | None
+    programme: ProgrammeReport | None = None
+    recording: RecordingReport | None = None
     restarts: int
 
 
@@ -201,11 +201,11 @@ class RoomView(Message):
     motion: str
     names: dict[Side, str]
     phase: Phase
-    started_at: float | None
+    started_at: float | None = None
     participants: tuple[ParticipantView, ...]
     broadcast: BroadcastState
     rehearsal: bool
-    bridge_session: SessionId | None
+    bridge_session: SessionId | None = None
     """Session of the hidden peer; debaters open their second connection to it. None: close it."""
     host: HostView | None = None
 

@@ -7,6 +7,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import socketio
@@ -65,6 +66,7 @@ class RoomClient:
         self._refusal: ErrorBody | None = None
         self._early_room: object | None = None
         self._closed = asyncio.Event()
+        self._leaving = False
         self._random = random.Random()  # noqa: S311 - jitter, not a secret
         self.ack: JoinAck | None = None
 
@@ -110,14 +112,16 @@ class RoomClient:
 
     async def close(self) -> None:
         """Leave the seat and end `run`. Idempotent."""
-        if self._closed.is_set():
+        if self._leaving or self._closed.is_set():
             return
-        self._closed.set()
+        # Not `_closed` yet: that would cut the connection off before the answer to `leave`.
+        self._leaving = True
         if self._socket.connected and self.ack is not None:
             try:
                 await self.send("leave", Leave())
             except InputError as error:
                 logger.debug("left without an answer: %s", error.message)
+        self._closed.set()
         await self._socket.disconnect()
 
     async def _connect(self) -> None:
@@ -147,10 +151,9 @@ class RoomClient:
             await asyncio.gather(lost, closed, return_exceptions=True)
 
     async def _pause(self, seconds: float) -> None:
-        try:
-            await asyncio.wait_for(self._closed.wait(), seconds)
-        except TimeoutError:
-            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._closed.wait()
 
     async def _take_room(self, content: object) -> None:
         if self.ack is None:

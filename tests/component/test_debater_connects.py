@@ -1,9 +1,13 @@
 """Headless debaters against a small room server: signalling, P2P, the bridge leg, endings."""
 
 import asyncio
+import json
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 import pytest_asyncio
@@ -12,6 +16,7 @@ from aiohttp import web
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError
 
+from bridge.debater.aiortc_inside import Received
 from bridge.debater.debater import Debater, Pattern
 from bridge.errors import ConflictError, InputError, TokenError
 from tests.helpers import until
@@ -132,6 +137,7 @@ class SmallRoom:
         participants = [
             {"seat": name, "session": seat["session"], "generation": 1, "media": {}}
             for name, seat in self.seats.items()
+            if name in NAMES
         ]
         return {
             "id": ROOM, "motion": "m", "names": NAMES, "phase": self.phase, "started_at": None,
@@ -193,6 +199,10 @@ class BridgeStandIn:
             self.keyframes += bool(getattr(frame, "key_frame", False))
 
 
+def has_come(received: Received, frames: int) -> bool:
+    return received.frames > frames
+
+
 @pytest_asyncio.fixture
 async def room() -> AsyncIterator[SmallRoom]:
     room = SmallRoom()
@@ -215,9 +225,10 @@ async def seated(room: SmallRoom, seat: str) -> AsyncIterator[Debater]:
 async def test_two_debaters_connect_peer_to_peer_and_count_each_other(room: SmallRoom) -> None:
     async with seated(room, "proposition") as ada, seated(room, "opposition") as charles:
         for one in (ada, charles):
-            await until(lambda one=one: one.received.camera.frames > 30, "a second of pictures")
+            camera = one.received.camera
+            await until(partial(has_come, camera, 30), "a second of pictures")
             assert one.received.microphone.frames > 30
-            assert one.received.camera.bytes > 10_000
+            assert camera.bytes > 10_000
             assert one.received.screen.frames == 0
     offers = [s for s in room.signals if s["description"]["type"] == "offer"]
     assert [s["by"] for s in offers] == ["opposition"]
@@ -313,6 +324,12 @@ async def test_film_that_is_none_is_refused_before_joining(room: SmallRoom, tmp_
     assert room.seats == {}
 
 
+async def test_hosts_link_is_no_seat(room: SmallRoom) -> None:
+    debater = Debater(room.invite("host"), pattern=Pattern.SYNC)
+    with pytest.raises(InputError, match="not a debater's invite"):
+        await debater.run()
+
+
 async def test_end_of_the_debate_ends_the_debater(room: SmallRoom) -> None:
     debater = Debater(room.invite("proposition"), pattern=Pattern.SYNC)
     running = asyncio.create_task(debater.run())
@@ -330,3 +347,46 @@ async def test_cancelled_debater_leaves_politely(room: SmallRoom) -> None:
     with pytest.raises(asyncio.CancelledError):
         await running
     assert room.left == ["proposition"]
+
+
+async def debater_process(line: bytes) -> asyncio.subprocess.Process:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bridge.debater",
+        stdin=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdin is not None
+    process.stdin.write(line + b"\n")
+    await process.stdin.drain()
+    return process
+
+
+async def ended(process: asyncio.subprocess.Process) -> tuple[int | None, str]:
+    async with asyncio.timeout(30):
+        _, said = await process.communicate()
+    return process.returncode, said.decode()
+
+
+async def test_process_leaves_politely_on_sigterm(room: SmallRoom) -> None:
+    order = {"invite": room.invite("opposition"), "media": None, "name": "Zoë", "pattern": "sync"}
+    process = await debater_process(json.dumps(order).encode())
+    await until(lambda: room.seats, "he sits")
+    process.terminate()
+    assert await ended(process) == (0, ANY)
+    assert room.left == ["opposition"]
+
+
+async def test_process_says_why_it_may_not_sit_and_hides_the_token(room: SmallRoom) -> None:
+    order = {"invite": f"{room.url}/debate/{ROOM}#forged-secret"}
+    code, said = await ended(await debater_process(json.dumps(order).encode()))
+    assert code == 1
+    assert "not valid" in said
+    assert "forged-secret" not in said
+    assert "Traceback" not in said
+
+
+async def test_process_refuses_a_malformed_order_without_repeating_it() -> None:
+    line = b'{"invite": "http://x/debate/y#very-secret", "colour": "blue", "name": 5}'
+    code, said = await ended(await debater_process(line))
+    assert code == 2
+    assert "colour" in said
+    assert "very-secret" not in said

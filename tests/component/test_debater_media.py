@@ -5,6 +5,7 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -75,6 +76,10 @@ def decoded_sound(packets: list[av.Packet]) -> tuple[int, np.ndarray]:
     return packets[0].pts, np.concatenate([frame.to_ndarray().reshape(-1) for frame in frames])
 
 
+def stamps_of(sink: PacketList) -> list[int]:
+    return [packet.pts for packet in sink.packets if packet.pts is not None]
+
+
 def barcode_of(frame: av.VideoFrame) -> int | None:
     box = BARCODE_BOX
     luma = frame.to_ndarray()[: frame.height]
@@ -114,17 +119,17 @@ def test_only_the_head_and_the_clock_move(faces):
     other = face.picture(100).to_ndarray().copy()
     changed = np.argwhere(one[:360] != other[:360])
     assert changed[:, 0].max() < 280
-    assert 120 < changed[:, 1].min()
+    assert changed[:, 1].min() > 120
     assert changed[:, 1].max() < 520
 
 
 async def test_sent_pictures_are_evenly_timed_and_carry_a_readable_clock(faces):
     async with encoding(faces[Side.OPPOSITION]) as (_, pictures, sounds):
         await until(lambda: len(pictures.packets) >= 45, "one and a half seconds of pictures")
-    stamps = [packet.pts for packet in pictures.packets]
+    stamps = stamps_of(pictures)
     assert np.diff(stamps).tolist() == [3000] * (len(stamps) - 1)
     assert {packet.time_base for packet in pictures.packets} == {Fraction(1, 90_000)}
-    assert set(np.diff([packet.pts for packet in sounds.packets])) == {SOUND_SAMPLES}
+    assert set(np.diff(stamps_of(sounds)).tolist()) == {SOUND_SAMPLES}
     times = [barcode_of(frame) for frame in decoded_pictures(pictures.packets)]
     assert None not in times
     steps = np.diff(np.array(times, dtype=int)) % MODULUS
@@ -157,11 +162,13 @@ async def test_flash_and_beep_are_together_after_both_codecs():
         if not loud[max(0, index - 24_000) : index].any()
     ]
     bright = [
-        (packet.pts / 90_000, frame.to_ndarray()[100:280, 20:600].mean() > 200)
-        for packet, frame in zip(pictures.packets, decoded_pictures(pictures.packets), strict=True)
+        (stamp / 90_000, frame.to_ndarray()[100:280, 20:600].mean() > 200)
+        for stamp, frame in zip(
+            stamps_of(pictures), decoded_pictures(pictures.packets), strict=True
+        )
     ]
     flashes = [
-        time for (_, before), (time, now) in zip(bright, bright[1:], strict=False)
+        time for (_, before), (time, now) in pairwise(bright)
         if now and not before
     ]  # fmt: skip
     assert len(flashes) >= 1
@@ -208,11 +215,14 @@ def luma_of(film: MediaFile, number: int) -> float:
 
 def test_film_goes_round_with_picture_and_sound(tmp_path):
     film = MediaFile(make_film(tmp_path / "film.mp4"))
-    lumas = [luma_of(film, number) for number in range(4 * FPS)]
-    for number in range(FPS // 2):
-        for turn in (1, 2, 3):
-            assert lumas[number + turn * FPS] == pytest.approx(lumas[number], abs=8)
-    assert lumas[FPS - 3] > lumas[2] + 80
+    lumas = np.array([luma_of(film, number) for number in range(4 * FPS)])
+    falls = np.flatnonzero(np.diff(lumas) < -60)
+    # AAC makes the sound track a little longer than the picture: the last picture is held so long.
+    assert len(falls) == 3
+    assert set(np.diff(falls).tolist()) <= {FPS, FPS + 1}
+    for fall in falls:
+        again = lumas[fall + 1 : fall + 1 + FPS // 2]
+        assert again == pytest.approx(lumas[: again.size], abs=10)
     samples = np.concatenate([film.sound(number) for number in range(150)])
     assert samples.size == 3 * 48_000
     for second in range(3):

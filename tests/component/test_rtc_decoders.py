@@ -76,7 +76,7 @@ def test_trap_20_size_and_orientation_change_within_a_track(codec: str) -> None:
             picture = decoder.decode(item)
             if picture is not None:
                 seen.append((picture.width, picture.height))
-    assert [size for size in dict.fromkeys(seen)] == list(SIZES)
+    assert list(dict.fromkeys(seen)) == list(SIZES)
 
 
 def test_a_codec_change_within_a_track_is_followed() -> None:

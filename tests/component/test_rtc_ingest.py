@@ -2,15 +2,17 @@
 
 import asyncio
 import contextlib
+import itertools
 import random
 import re
 import struct
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 
 import numpy as np
 import pylibsrtp
 import pytest
+from aiortc import RTCRtpSender
 from aiortc.rtp import RtcpByePacket
 
 from bridge.broadcast.rtc.ingest import Ingest
@@ -51,7 +53,7 @@ async def seat() -> AsyncIterator[Seat]:
 async def test_colours_and_tone_arrive(seat: Seat) -> None:
     sender = Sender(CameraTrack((81, 90, 240)))
     await sender.connect(seat.ingest, "link-1")
-    assert seat.ingest.state is IngestState.CONNECTING
+    assert [state for _, state in seat.states] == [IngestState.CONNECTING]
     await until(lambda: len(seat.camera.sizes) > 45 and len(seat.microphone.blocks) > 75, "media")
     assert seat.ingest.state is IngestState.RECEIVING
     assert seat.camera.sizes[-1] == (320, 240)
@@ -62,7 +64,8 @@ async def test_colours_and_tone_arrive(seat: Seat) -> None:
     dues = [due for due, _ in seat.microphone.blocks[-50:]]
     assert np.diff(dues) == pytest.approx(0.02, abs=0.002)
     stats = seat.ingest.stats
-    assert stats.round_trip is not None and stats.round_trip < 0.3
+    assert stats.round_trip is not None
+    assert stats.round_trip < 0.3
     await sender.close()
 
 
@@ -73,9 +76,7 @@ async def test_trap_9_flash_and_beep_are_together(seat: Seat) -> None:
     await until(lambda: len(seat.microphone.onsets()) >= 6, "six beeps")
     pictures = list(zip(seat.camera.at, seat.camera.luma, strict=False))
     flashes = [
-        at
-        for (_, before), (at, luma) in zip(pictures[:-1], pictures[1:], strict=True)
-        if luma > 150 > before
+        at for (_, before), (at, luma) in itertools.pairwise(pictures) if luma > 150 > before
     ]
     apart = [
         min(flashes, key=lambda at: abs(at - beep)) - beep
@@ -138,6 +139,11 @@ async def test_trap_17_an_offer_with_nothing_but_local_names_connects(seat: Seat
     await sender.close()
 
 
+async def send_all(ingest: Ingest, lines: Iterable[str]) -> None:
+    for line in lines:
+        await ingest.add_candidate("link-1", {"candidate": line, "sdpMLineIndex": 0})
+
+
 async def test_candidates_may_trickle_in(seat: Seat) -> None:
     sender = Sender(CameraTrack())
     trickled: list[str] = []
@@ -153,10 +159,9 @@ async def test_candidates_may_trickle_in(seat: Seat) -> None:
     malformed = "candidate:1 one udp 1 192.0.2.9 9 typ host"
     with pytest.raises(InputError):
         await seat.ingest.add_candidate("link-1", {"candidate": malformed, "sdpMid": "0"})
+    flood = (f"candidate:1 1 udp 1 192.0.2.9 {port} typ host" for port in range(1, 40))
     with pytest.raises(InputError, match="More than 30"):
-        for port in range(1, 40):
-            line = f"candidate:1 1 udp 1 192.0.2.9 {port} typ host"
-            await seat.ingest.add_candidate("link-1", {"candidate": line, "sdpMLineIndex": 0})
+        await send_all(seat.ingest, flood)
     await sender.close()
 
 
@@ -245,8 +250,12 @@ async def test_loss_of_every_tenth_packet_shows_no_wrong_picture_and_keeps_sound
     stats = {track.name: track for track in seat.ingest.stats.tracks}
     assert stats["microphone"].decoded.concealed > 0
     assert stats["camera"].received.retransmitted > 0
-    dues = [due for due, _ in seat.microphone.blocks[began + 20 :]]
-    assert max(np.diff(dues)) < 0.045
+    blocks = seat.microphone.blocks[began + 20 :]
+    holes = [
+        following - due - samples.shape[1] / SAMPLE_RATE
+        for (due, samples), (following, _) in itertools.pairwise(blocks)
+    ]
+    assert max(holes) < 0.005
     shown = seat.camera.at[-60:]
     assert max(np.diff(shown)) < 1.0
     assert seat.camera.colour == pytest.approx((81, 90, 240), abs=8)
@@ -265,14 +274,14 @@ async def test_trap_14_closing_before_anything_connected_is_quick() -> None:
 
 
 async def test_trap_15_16_many_joins_never_block_the_loop_and_leave_nothing(seat: Seat) -> None:
+    lags: list[float] = []
+
     async def watch() -> None:
-        nonlocal longest
         while True:
             before = seat.clock.monotonic()
             await asyncio.sleep(0.01)
-            longest = max(longest, seat.clock.monotonic() - before)
+            lags.append(seat.clock.monotonic() - before)
 
-    longest = 0.0
     threads = threading.active_count()
     watcher = asyncio.create_task(watch())
     sender = Sender(CameraTrack())
@@ -287,8 +296,52 @@ async def test_trap_15_16_many_joins_never_block_the_loop_and_leave_nothing(seat
     await seat.ingest.close()
     watcher.cancel()
     await asyncio.gather(watcher, return_exceptions=True)
-    assert longest < 0.2
+    assert max(lags) < 0.2
     # The default executor's threads stay.
     names = [t.name for t in threading.enumerate() if "proposition" in t.name]
     assert names == []
     assert threading.active_count() <= threads + 8
+
+
+async def test_the_screen_has_its_own_m_line_and_its_own_sink() -> None:
+    camera, screen, sounds = Pictures(), Pictures(), Sounds()
+    ingest = Ingest(
+        "opposition",
+        camera=camera,
+        microphone=sounds,
+        screen=screen,
+        playout_delay=0.1,
+        clock=SystemClock(),
+        on_state=lambda _state: None,
+    )
+    sender = Sender(CameraTrack((81, 90, 240)))
+    sender.peer.addTransceiver(CameraTrack((145, 54, 34), size=(640, 360)), direction="sendonly")
+    await sender.connect(ingest, "link-1")
+    await until(lambda: len(camera.sizes) > 5 and len(screen.sizes) > 5, "both pictures")
+    assert camera.colour == pytest.approx((81, 90, 240), abs=6)
+    assert screen.colour == pytest.approx((145, 54, 34), abs=6)
+    assert [track.name for track in ingest.stats.tracks] == ["microphone", "camera", "screen"]
+    await ingest.close()
+    await sender.close()
+
+
+async def test_a_screen_nobody_wants_is_declined(seat: Seat) -> None:
+    sender = Sender(CameraTrack())
+    sender.peer.addTransceiver(CameraTrack(size=(640, 360)), direction="sendonly")
+    await sender.connect(seat.ingest, "link-1")
+    directions = re.findall(r"a=(recvonly|inactive)", sender.peer.remoteDescription.sdp)
+    assert directions == ["recvonly", "recvonly", "inactive"]
+    await until(lambda: len(seat.camera.sizes) > 5, "the camera")
+    assert set(seat.camera.sizes) == {(320, 240)}
+    await sender.close()
+
+
+async def test_h264_is_received_where_vp8_is_not_offered(seat: Seat) -> None:
+    sender = Sender(CameraTrack((81, 90, 240)))
+    capabilities = RTCRtpSender.getCapabilities("video")
+    h264 = [codec for codec in capabilities.codecs if codec.name in {"H264", "rtx"}]
+    sender.peer.getTransceivers()[1].setCodecPreferences(h264)
+    await sender.connect(seat.ingest, "link-1")
+    await until(lambda: len(seat.camera.sizes) > 20, "pictures")
+    assert seat.camera.colour == pytest.approx((81, 90, 240), abs=6)
+    await sender.close()

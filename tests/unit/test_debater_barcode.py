@@ -17,9 +17,9 @@ def scaled(luma: np.ndarray, width: int, height: int) -> np.ndarray:
         edges = np.linspace(0, size, target + 1)
         cells = np.arange(size)
         overlap = np.minimum(edges[1:, None], cells + 1) - np.maximum(edges[:-1, None], cells)
-        return np.clip(overlap, 0, None) / (size / target)
+        return np.asarray(np.clip(overlap, 0, None) / (size / target))
 
-    return weights(luma.shape[0], height) @ luma @ weights(luma.shape[1], width).T
+    return np.asarray(weights(luma.shape[0], height) @ luma @ weights(luma.shape[1], width).T)
 
 
 @pytest.mark.parametrize("value", [0, 1, 0x555555, 0xAAAAAA, MODULUS - 1])

@@ -1,3 +1,5 @@
+import dataclasses
+import itertools
 import random
 from collections.abc import Iterable
 
@@ -76,20 +78,15 @@ def test_trap_3_a_lost_packet_holds_video_up_no_longer_than_the_deadline(count: 
         number = item.timestamp // 3000
         now = number * FRAME
         if number == key and item.begins_frame:
-            item = frame_packets(item.sequence, number, count=count, key=True, arrival=now)[0]
-        item = packet(
-            item.sequence,
-            item.timestamp,
-            payload=item.payload,
-            marker=item.marker,
-            first=item.begins_frame,
-            arrival=now,
-        )
-        out += [(now, frame_number(frame.data)) for frame in buffer.push(item, now)]
+            keyed = frame_packets(item.sequence, number, count=count, key=True)[0]
+            item = dataclasses.replace(item, payload=keyed.payload)  # noqa: PLW2901
+        frames = buffer.push(dataclasses.replace(item, arrival=now), now)
+        out += [(now, frame_number(frame.data)) for frame in frames]
         if asked_at is None and buffer.needs_keyframe:
             asked_at = now
     assert lost.sequence == 1 + 3 * count
-    assert asked_at is not None and asked_at - 4 * FRAME < 0.4
+    assert asked_at is not None
+    assert asked_at - 4 * FRAME < 0.4
     assert [number for _, number in out] == [1, 2, 3, *range(key, 40)]
     assert out[3][0] == pytest.approx(key * FRAME)
 
@@ -276,7 +273,7 @@ def test_whatever_is_lost_sound_is_in_order_and_every_loss_is_told(seed: int, lo
             item = packet(sequence, sequence * 960, codec=OPUS, arrival=now, payload=b"x")
             out += buffer.push(item, now)
     out += buffer.poll(65_700 * 0.02 + 1)
-    for before, frame in zip(out[:-1], out[1:], strict=True):
+    for before, frame in itertools.pairwise(out):
         assert frame.timestamp - before.timestamp == 960 * (1 + frame.lost_before)
 
 

@@ -65,7 +65,13 @@ def test_media_that_is_not_bundled_is_refused() -> None:
 def test_trap_17_local_names_and_the_end_of_candidates_are_left_out() -> None:
     usable = f"a={HOST.format('192.0.2.7')}\r\n"
     offer = SESSION + AUDIO + LOCAL + usable + "a=end-of-candidates\r\n" + VIDEO
-    assert check_offer(offer, allow_loopback=False).sdp == SESSION + AUDIO + usable + VIDEO
+    assert check_offer(offer, allow_loopback=False).sdp == SESSION + AUDIO + VIDEO + usable
+
+
+def test_candidates_of_bundled_m_lines_are_left_out() -> None:
+    other = f"a={HOST.format('192.0.2.9')}\r\n"
+    offer = check_offer(SESSION + AUDIO + VIDEO + other, allow_loopback=False)
+    assert offer.sdp == SESSION + AUDIO + VIDEO
 
 
 @pytest.mark.parametrize(

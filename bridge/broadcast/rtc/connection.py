@@ -87,6 +87,8 @@ class IngestConnection:
         )
         compat.install()
         self._peer = RTCPeerConnection(
+            # One transport from the start. Under the default policy a second video stays on a
+            # transport that is thrown away (aiortc 1.16 setRemoteDescription, "bundled").
             RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
         )
 

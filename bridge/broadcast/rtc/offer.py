@@ -15,6 +15,7 @@ _MIN_KBPS: Final = 300
 # Only Chrome reads these, and only in an answer's fmtp; others ignore what they do not know.
 _HINT: Final = f"x-google-start-bitrate={_START_KBPS};x-google-min-bitrate={_MIN_KBPS}"
 _RTPMAP: Final = re.compile(r"a=rtpmap:(\d+) (VP8|H264)/90000")
+_ICE_LINES: Final = ("a=candidate:", "a=end-of-candidates")
 _FMTP: Final = re.compile(r"a=fmtp:(\d+) (.*)")
 
 
@@ -52,7 +53,9 @@ def check_offer(sdp: str, *, allow_loopback: bool) -> Offer:
     if sum(line.startswith("a=candidate:") for line in lines) > MAX_CANDIDATES:
         message = f"The offer has more than {MAX_CANDIDATES} candidates."
         raise InputError(message, code="sdp_candidates")
-    kept = [line for line in lines if _keeps(line, allow_loopback=allow_loopback)]
+    kept = [line for line in lines if not line.startswith(_ICE_LINES)]
+    # All media share the first m-line's transport (RFC 8843 7); aiortc reads the last one's lines.
+    kept += [line for line in sections[0] if _is_usable(line, allow_loopback=allow_loopback)]
     return Offer("\r\n".join(kept) + "\r\n", has_screen=len(kinds) == 3)
 
 
@@ -119,7 +122,5 @@ def _check_section(section: list[str], *, alone: bool) -> None:
         raise InputError(message, code="sdp_ssrc")
 
 
-def _keeps(line: str, *, allow_loopback: bool) -> bool:
-    if line.startswith("a=candidate:"):
-        return usable_candidate(line, allow_loopback=allow_loopback)
-    return line != "a=end-of-candidates"
+def _is_usable(line: str, *, allow_loopback: bool) -> bool:
+    return line.startswith("a=candidate:") and usable_candidate(line, allow_loopback=allow_loopback)

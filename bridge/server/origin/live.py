@@ -2,10 +2,12 @@
 
 import asyncio
 import gzip
+import secrets
+import zlib
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
-from typing import Final
+from typing import Final, Self
 
 from bridge.errors import BridgeError, InputError, NotFoundError, StreamEndedError
 from bridge.protocol.upload import ProgrammeDescription
@@ -24,6 +26,9 @@ _SEGMENTS_WITH_PARTS: Final = 2
 the edge, and hls.js stays stuck on a segment for as long as its parts are listed."""
 _HOLD_TARGET_DURATIONS: Final = 3
 
+_Awaited = Position | tuple[str, int]
+"""A place in the playlist, or session and number of a part."""
+
 
 class BusyError(BridgeError):
     """As many requests are held as the server allows."""
@@ -41,9 +46,23 @@ class StalledError(BridgeError):
 class RenderedPlaylist:
     """One version of a playlist, shared by all answers."""
 
-    version: int
+    etag: str
     text: bytes
     gzipped: bytes
+
+    @classmethod
+    def of(cls, text: str, etag: str) -> Self:
+        """Encode once for everybody; the same text is the same bytes, so no time stamp."""
+        identity = text.encode()
+        return cls(etag, identity, gzip.compress(identity, compresslevel=6, mtime=0))
+
+
+@dataclass(slots=True)
+class _Wait:
+    """What requests for the same thing share."""
+
+    future: asyncio.Future[None]
+    requests: int = 0
 
 
 class HeldRequests:
@@ -75,13 +94,14 @@ class LiveProgramme:
     turn of the loop: whatever a playlist names can be fetched.
     """
 
-    def __init__(self, *, epoch: float, first_msn: int, listed: int, held: HeldRequests) -> None:
+    def __init__(self, *, first_msn: int, listed: int, held: HeldRequests) -> None:
         self._window = MediaWindow(first_msn, listed)
         self._held = held
-        self._waiters: dict[Position | tuple[str, int], asyncio.Future[None]] = {}
+        self._waits: dict[_Awaited, _Wait] = {}
         self._version = 0
+        # The playlist's address outlives us; what a cache keeps of another run must not match.
+        self._run = secrets.token_hex(4)
         self._rendered: RenderedPlaylist | None = None
-        self.created_at = epoch
 
     @property
     def window(self) -> MediaWindow:
@@ -90,8 +110,8 @@ class LiveProgramme:
 
     @property
     def waiters(self) -> int:
-        """How many different things requests wait for."""
-        return len(self._waiters)
+        """How many requests are held for this programme."""
+        return sum(wait.requests for wait in self._waits.values())
 
     @property
     def ready(self) -> bool:
@@ -136,16 +156,16 @@ class LiveProgramme:
 
     def release(self) -> None:
         """Answer every held request with what there is; for the server's own end."""
-        for future in self._waiters.values():
-            future.set_exception(StreamEndedError("The server is going away."))
+        for wait in self._waits.values():
+            wait.future.set_exception(StreamEndedError("The server is going away; try again."))
             # Nobody may be waiting any more; that is no error.
-            future.exception()
-        self._waiters.clear()
+            wait.future.exception()
+        self._waits.clear()
 
-    def multivariant(self) -> str:
-        """Text of the multivariant playlist."""
+    def multivariant(self) -> RenderedPlaylist:
+        """Return the multivariant playlist, which is the same for a session's whole life."""
         described = self._description
-        return render_multivariant(
+        text = render_multivariant(
             (
                 Variant(
                     uri="programme.m3u8",
@@ -158,6 +178,7 @@ class LiveProgramme:
                 ),
             )
         )
+        return RenderedPlaylist.of(text, f"{zlib.crc32(text.encode()):08x}")
 
     async def playlist(self, position: Position | None) -> RenderedPlaylist:
         """Return the playlist as soon as it shows `position` (None: at once).
@@ -183,12 +204,17 @@ class LiveProgramme:
             raise NotFoundError(message)
         return found
 
-    async def _wait(self, key: Position | tuple[str, int]) -> None:
-        future = self._waiters.get(key)
-        if future is None:
-            future = asyncio.get_running_loop().create_future()
-            self._waiters[key] = future
-        await self._held.hold(future, _HOLD_TARGET_DURATIONS * self.target_duration)
+    async def _wait(self, key: _Awaited) -> None:
+        wait = self._waits.get(key)
+        if wait is None:
+            wait = self._waits[key] = _Wait(asyncio.get_running_loop().create_future())
+        wait.requests += 1
+        try:
+            await self._held.hold(wait.future, _HOLD_TARGET_DURATIONS * self.target_duration)
+        finally:
+            wait.requests -= 1
+            if not wait.requests and self._waits.get(key) is wait:
+                del self._waits[key]
 
     def _check_not_too_far(self, position: Position) -> None:
         # RFC 8216bis 6.2.5.2; the Advance Part Limit is rounded up, as hls.js asks far ahead
@@ -202,11 +228,11 @@ class LiveProgramme:
     def _publish(self) -> None:
         self._version += 1
         self._rendered = None
-        for key in list(self._waiters):
+        for key in list(self._waits):
             if self._arrived(key):
-                self._waiters.pop(key).set_result(None)
+                self._waits.pop(key).future.set_result(None)
 
-    def _arrived(self, key: Position | tuple[str, int]) -> bool:
+    def _arrived(self, key: _Awaited) -> bool:
         if isinstance(key, Position):
             return self._window.has(key)
         hinted = self._window.hinted()
@@ -215,10 +241,8 @@ class LiveProgramme:
 
     def _render(self) -> RenderedPlaylist:
         if self._rendered is None:
-            text = render_media(self._describe()).encode()
-            # No time stamp: the same version is the same bytes.
-            zipped = gzip.compress(text, compresslevel=6, mtime=0)
-            self._rendered = RenderedPlaylist(self._version, text, zipped)
+            text = render_media(self._describe())
+            self._rendered = RenderedPlaylist.of(text, f"{self._run}.{self._version}")
         return self._rendered
 
     def _describe(self) -> MediaPlaylist:

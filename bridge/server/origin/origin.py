@@ -51,12 +51,11 @@ class Origin:
         known = self._programmes.get(name)
         if known is not None and not known.window.ended:
             return known
-        wall = self._clock.wall()
-        first = int(wall / description.segment_duration)
+        first = int(self._clock.wall() / description.segment_duration)
         if known is not None:
             first = max(first, known.window.next_msn)
             self._cancel_forgetting(name)
-        programme = LiveProgramme(epoch=wall, first_msn=first, listed=self._listed, held=self._held)
+        programme = LiveProgramme(first_msn=first, listed=self._listed, held=self._held)
         self._programmes[name] = programme
         return programme
 

@@ -238,10 +238,17 @@ class MediaWindow:
         return segment.parts[index] if segment and 0 <= index < len(segment.parts) else None
 
     def hinted(self) -> tuple[Session, int] | None:
-        """Session and number of the part that comes next; None after the end."""
-        session = self._current
-        if self.ended or session is None or session.next_part is None:
+        """Session and number of the part that comes next; None before the first and after the end.
+
+        A session that has been opened and has no part yet is not hinted: where on its grid it
+        begins is not known. Until then the hint stays with the old one, whose next part will
+        never come: hls.js polls in a loop without any hint.
+        """
+        if self.ended or not self._kept:
             return None
+        session = self._kept[-1].session
+        # A kept segment has a part, so its session has a next one.
+        assert session.next_part is not None  # noqa: S101
         return session, session.next_part
 
     def _find(self, name: str, number: int) -> Segment | None:
@@ -266,6 +273,7 @@ class MediaWindow:
     def _open_segment(self, session: Session, number: int) -> None:
         discontinuity = False
         if self._kept:
+            # What a session that died left of its last segment is published as it is.
             self._kept[-1].close()
             discontinuity = self._kept[-1].session is not session
         self._kept.append(Segment(self._next_msn, session, number, discontinuity))
