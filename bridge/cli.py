@@ -1,10 +1,10 @@
 """The `debate-bridge` command."""
 
 import json
-import subprocess
+import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 import uvloop
@@ -42,18 +42,17 @@ def _settings(**options: Any) -> Settings:
         raise typer.Exit(2) from None
 
 
-def _run_role(module: str, order: dict[str, str | None]) -> int:
-    """Run a role in an interpreter of its own; what it is told may be secret: on its stdin."""
-    with subprocess.Popen([sys.executable, "-m", module], stdin=subprocess.PIPE) as process:
-        assert process.stdin is not None  # noqa: S101 - PIPE was asked for
-        process.stdin.write(json.dumps(order).encode() + b"\n")
-        process.stdin.flush()
-        while True:
-            try:
-                return process.wait()
-            except KeyboardInterrupt:
-                # The terminal sent it to the child too: let it leave politely.
-                continue
+def _become(module: str, order: dict[str, str | None]) -> NoReturn:
+    """Go on as another role of ours, in this same process.
+
+    What the role is told may be secret, so it comes on standard input, not in argv. The order is
+    far smaller than a pipe's buffer (64 KiB), so nobody needs to read while we write.
+    """
+    reader, writer = os.pipe()
+    os.write(writer, json.dumps(order).encode() + b"\n")
+    os.close(writer)
+    os.dup2(reader, sys.stdin.fileno())
+    os.execv(sys.executable, [sys.executable, "-m", module])  # noqa: S606 - our own interpreter
 
 
 @cli.command()
@@ -84,7 +83,7 @@ def debater(
 ) -> None:
     """Take a seat without a browser: a drawn debater, or a film."""
     order = {"invite": invite_url, "media": str(media) if media else None, "name": name}
-    raise typer.Exit(_run_role("bridge.debater", order))
+    _become("bridge.debater", order)
 
 
 @cli.command()

@@ -22,7 +22,7 @@ _NAMES = {"proposition": "Ada Lovelace", "opposition": "Charles Babbage"}
 async def run_demo(settings: Settings) -> None:
     """Serve until stopped; the debate goes on air as soon as both debaters have joined."""
     address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    server = asyncio.create_task(serve(settings, on_ready=address.set_result))
+    server = asyncio.create_task(serve(settings, on_ready=address.set_result, resume=False))
     debaters: list[Process] = []
     try:
         first: list[asyncio.Future[Any]] = [server, address]

@@ -137,7 +137,7 @@ class OfferingLeg:
             offer = await connection.offer(self._direction)
             await self._send(_description(target, link, "offer", offer))
             async with asyncio.timeout(_ANSWER_SECONDS):
-                await _first_of(connection.answered.wait(), changed())
+                await _first_of(connection.answered.wait(), connection.ended.wait(), changed())
             async with asyncio.timeout(_CONNECT_SECONDS):
                 await _first_of(connection.connected.wait(), connection.ended.wait(), changed())
             await _first_of(connection.ended.wait(), changed())
@@ -173,6 +173,9 @@ class OfferingLeg:
                 await self._send(_description(target, signal.link, "answer", answer))
         except InputError as error:
             logger.warning("%s: %s", self._name, error.message)
+            if signal.candidate is None:
+                # It will not come up any more; no need to wait until the time is over.
+                connection.ended.set()
 
 
 class AnsweringLeg:

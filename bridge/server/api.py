@@ -1,6 +1,8 @@
 """API v1: JSON in, JSON or problem+json out."""
 
+import asyncio
 import ipaddress
+import socket
 import unicodedata
 from collections.abc import Iterable
 from typing import Annotated, Any, Final
@@ -20,6 +22,8 @@ from bridge.server.recordings.model import RecordingEntry, download_name
 from bridge.settings import Settings
 
 _SCHEMES: Final = {"rtmp", "rtmps"}
+_BODY_SECONDS: Final = 10.0
+_INSIDE: Final = (".localhost", ".local", ".internal")
 
 
 def _plain(text: str) -> str:
@@ -105,7 +109,7 @@ class Api:
         ]
 
     async def _create(self, request: web.Request) -> web.Response:
-        body = NewRoom.model_validate_json(await request.read())
+        body = NewRoom.model_validate_json(await _read(request))
         if not self._settings.allow_private_destinations:
             refuse_private(body.destinations)
         room = await self._debates.create(
@@ -182,7 +186,8 @@ class Api:
     def _state(self, request: web.Request, room: Room) -> web.Response:
         base = self.base(request)
         programme = self._origin.get(room.id)
-        playable = room.phase is Phase.LIVE and programme is not None and programme.ready
+        public = room.phase is not Phase.WAITING
+        playable = public and programme is not None and programme.ready
         recordings = [entry for entry in self._recordings.entries() if entry.room == room.id]
         return web.json_response(
             {
@@ -204,6 +209,14 @@ class Api:
                     return download_name(entry, file)
         message = "There is no such recording."
         raise NotFoundError(message)
+
+
+async def _read(request: web.Request) -> bytes:
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            return await request.read()
+    except TimeoutError:
+        raise web.HTTPRequestTimeout from None
 
 
 def recordings_as_json(entries: Iterable[RecordingEntry], base: str) -> list[dict[str, Any]]:
@@ -233,14 +246,25 @@ def recordings_as_json(entries: Iterable[RecordingEntry], base: str) -> list[dic
 def refuse_private(urls: Iterable[str]) -> None:
     """Raise InputError for destinations that are plainly inside our own network."""
     for url in urls:
-        host = urlsplit(url).hostname or ""
-        try:
-            inside = not ipaddress.ip_address(host).is_global
-        except ValueError:
-            inside = host == "localhost" or host.endswith((".localhost", ".local", ".internal"))
-        if inside:
+        if _inside(urlsplit(url).hostname or ""):
             message = (
                 "destinations: this address is inside a private network. "
                 "The operator can allow that with BRIDGE_ALLOW_PRIVATE_DESTINATIONS."
             )
             raise InputError(message, code="private_destination")
+
+
+def _inside(host: str) -> bool:
+    """Whether a host says by itself that it is not on the public Internet. Resolves nothing."""
+    name = host.rstrip(".")
+    try:
+        # The short and hexadecimal forms that the system's resolver takes for an address, too.
+        packed = socket.inet_aton(name)
+    except OSError:
+        packed = None
+    try:
+        address = ipaddress.ip_address(packed or name.partition("%")[0])
+    except ValueError:
+        return f".{name}".endswith(_INSIDE)
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return not (mapped or address).is_global or address.is_multicast

@@ -1,6 +1,7 @@
 """The composition root of the server: everything is made here, and ended here in order."""
 
 import asyncio
+import ipaddress
 import logging
 import signal
 import sys
@@ -20,7 +21,7 @@ from bridge.server.broadcasts import COMMAND, Spares
 from bridge.server.debates import Debates
 from bridge.server.origin.origin import Origin
 from bridge.server.origin.uploads import UploadViews
-from bridge.server.origin.views import OriginViews
+from bridge.server.origin.views import OriginViews, open_to_every_site
 from bridge.server.pages import Pages, revalidate_static
 from bridge.server.presence import Presence
 from bridge.server.problems import add_safe_headers, error_middleware
@@ -80,13 +81,23 @@ def create_app(
     app.add_routes(pages.routes())
     parts.signalling.server.attach(app)
     app.on_response_prepare.append(add_safe_headers)
+    app.on_response_prepare.append(open_to_every_site)
     app.on_response_prepare.append(revalidate_static)
+    app.on_shutdown.append(_let_go)
     app.cleanup_ctx.append(_life)
     return app
 
 
-async def serve(settings: Settings, *, on_ready: Callable[[str], None] | None = None) -> None:
-    """Serve until SIGTERM or SIGINT, then end broadcasts in order. `on_ready` gets the address."""
+async def serve(
+    settings: Settings,
+    *,
+    on_ready: Callable[[str], None] | None = None,
+    resume: bool = True,
+) -> None:
+    """Serve until SIGTERM or SIGINT, then end broadcasts in order. `on_ready` gets the address.
+
+    Debates on air stay so over a restart; without `resume` they are over with the server.
+    """
     app = create_app(settings, warm=True)
     runner = web.AppRunner(
         app, access_log=None, handle_signals=False, keepalive_timeout=75, shutdown_timeout=3
@@ -97,11 +108,14 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] | None = 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     try:
-        port = await _listen(runner, settings)
+        host, port = await _listen(runner, settings)
         parts = app[PARTS]
-        parts.debates.server_url = f"http://127.0.0.1:{port}"
-        await parts.debates.resume()
-        address = settings.base_url if settings.public_url else f"http://localhost:{port}"
+        parts.debates.server_url = f"http://{_reachable(host)}:{port}"
+        if resume:
+            await parts.debates.resume()
+        else:
+            await parts.debates.close_left()
+        address = _shown_address(settings, host, port)
         sys.stdout.write(f"Debate bridge on {address}\n")
         sys.stdout.flush()
         if on_ready is not None:
@@ -109,11 +123,13 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] | None = 
         await stopping.wait()
         logger.info("ending")
         await _end_in_order(parts)
+        if not resume:
+            await parts.debates.close_left()
     finally:
         await runner.cleanup()
 
 
-async def _listen(runner: web.AppRunner, settings: Settings) -> int:
+async def _listen(runner: web.AppRunner, settings: Settings) -> tuple[str, int]:
     site = web.TCPSite(runner, settings.host, settings.port, backlog=4096)
     try:
         await site.start()
@@ -123,7 +139,23 @@ async def _listen(runner: web.AppRunner, settings: Settings) -> int:
             "Stop what listens there, or choose another port with --port or BRIDGE_PORT."
         )
         raise SettingsError(message) from None
-    return int(runner.addresses[0][1])
+    return str(runner.addresses[0][0]), int(runner.addresses[0][1])
+
+
+def _reachable(host: str) -> str:
+    """Return the address at which broadcasts on this machine reach a server listening on `host`."""
+    address = ipaddress.ip_address(host)
+    if address.is_unspecified:
+        return "127.0.0.1" if address.version == 4 else "[::1]"
+    return host if address.version == 4 else f"[{host}]"
+
+
+def _shown_address(settings: Settings, host: str, port: int) -> str:
+    if settings.public_url:
+        return settings.base_url
+    address = ipaddress.ip_address(host)
+    local = address.is_loopback or address.is_unspecified
+    return f"http://{'localhost' if local else _reachable(host)}:{port}"
 
 
 async def _end_in_order(parts: Parts) -> None:
@@ -167,6 +199,7 @@ def _make_parts(settings: Settings, clock: Clock, command: Sequence[str], *, war
         view=debates.view,
         admit=debates.admit,
         ice_servers=settings.ice_servers,
+        public_url=str(settings.public_url) if settings.public_url else None,
         clock=clock,
     )
     debates.on_change = signalling.changed
@@ -183,6 +216,13 @@ def _upload_check(parts: Parts) -> Callable[[str, str], None]:
     return check
 
 
+async def _let_go(app: web.Application) -> None:
+    """Signal `on_shutdown`: end what holds connections open, or the server would wait for it."""
+    parts = app[PARTS]
+    parts.origin.close()
+    await parts.signalling.stop()
+
+
 async def _life(app: web.Application) -> AsyncIterator[None]:
     """Start what needs starting; end in the order in which things depend on each other."""
     parts = app[PARTS]
@@ -191,9 +231,7 @@ async def _life(app: web.Application) -> AsyncIterator[None]:
     await parts.recordings.start(on_air=[room.id for room in live])
     parts.spares.start()
     yield
-    parts.origin.close()
     await parts.debates.end_all()
-    await parts.signalling.stop()
     await parts.spares.stop()
     await parts.recordings.stop()
     await parts.store.stop()

@@ -20,6 +20,7 @@ COMMAND: Final = (sys.executable, "-m", "bridge.broadcast")
 _BACKOFF: Final = Backoff(first=0.5, most=10.0)
 _SETTLED_SECONDS: Final = 30.0
 """So long alive, and the next death is a new one: no pause before the first restart."""
+_RENEW_SECONDS: Final = 5.0
 _END_SECONDS: Final = 8.0
 _TERM_SECONDS: Final = 2.0
 _ENVIRONMENT: Final = (
@@ -29,32 +30,51 @@ _ENVIRONMENT: Final = (
 
 
 class Spares:
-    """Keeps one idle process: importing codecs takes a second that nobody should wait for."""
+    """Keeps one idle process: importing codecs takes a second that nobody should wait for.
+
+    Loop-side only. The next spare is started some seconds after the last was taken, so that its
+    imports do not compete with the first pictures of the broadcast that took it.
+    """
 
     def __init__(self, command: Sequence[str], *, warm: bool) -> None:
         self._command = command
         self._warm = warm
-        self._next: asyncio.Task[Process] | None = None
+        self._spare: Process | None = None
+        self._renewal: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Start the first spare."""
-        if self._warm and self._next is None:
-            self._next = asyncio.create_task(self._spawn(), name="spare-broadcast")
+        self._renew(after=0.0)
 
     async def take(self) -> Process:
-        """Return a process that waits for its configuration; another spare is started."""
-        waiting, self._next = self._next, None
-        process = await waiting if waiting is not None else await self._spawn()
-        if process.returncode is not None:
-            process = await self._spawn()
-        self.start()
+        """Return a process that waits for its configuration. Raises OSError."""
+        spare, self._spare = self._spare, None
+        process = spare if spare is not None and spare.returncode is None else await self._spawn()
+        self._renew(after=_RENEW_SECONDS)
         return process
 
     async def stop(self) -> None:
-        """End the spare."""
-        waiting, self._next, self._warm = self._next, None, False
-        if waiting is not None:
-            await end(await waiting)
+        """End the spare. Idempotent."""
+        self._warm = False
+        if self._renewal is not None:
+            self._renewal.cancel()
+            await asyncio.gather(self._renewal, return_exceptions=True)
+        spare, self._spare = self._spare, None
+        if spare is not None:
+            await end(spare)
+
+    def _renew(self, after: float) -> None:
+        if self._warm and (self._renewal is None or self._renewal.done()):
+            self._renewal = asyncio.create_task(self._replace(after), name="spare-broadcast")
+
+    async def _replace(self, after: float) -> None:
+        await asyncio.sleep(after)
+        if self._spare is None:
+            try:
+                self._spare = await self._spawn()
+            except OSError as error:
+                # It is a convenience; whoever needs a process will hear of it.
+                logger.warning("no spare broadcast: %s", error.strerror)
 
     async def _spawn(self) -> Process:
         environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
@@ -71,6 +91,7 @@ async def tell(process: Process, config: BroadcastConfig) -> None:
     """Write the configuration; a child that died meanwhile is found by whoever waits for it."""
     assert process.stdin is not None  # noqa: S101 - PIPE was asked for
     try:
+        # One line, far smaller than a pipe's buffer: never waits for a child that does not read.
         process.stdin.write(config.model_dump_json().encode() + b"\n")
         await process.stdin.drain()
     except (BrokenPipeError, ConnectionResetError):
@@ -95,8 +116,9 @@ async def end(process: Process) -> None:
 class BroadcastRun:
     """One programme on air for as long as wanted, by one process after another. Loop-side only.
 
-    `configure(restarts)` makes the configuration of the next process; `on_change` is called at
-    each change of `state`.
+    `configure()` makes the configuration of the next process; `on_change` is called at each
+    change of `state`: STARTING, RESTARTING, ENDING or OFF. Whether there is something to see yet
+    is not known here.
     """
 
     def __init__(
@@ -104,7 +126,7 @@ class BroadcastRun:
         name: str,
         spares: Spares,
         *,
-        configure: Callable[[int], BroadcastConfig],
+        configure: Callable[[], BroadcastConfig],
         on_change: Callable[[], None],
         clock: Clock,
     ) -> None:
@@ -125,11 +147,6 @@ class BroadcastRun:
         """The process on air now."""
         return self._process.pid if self._process else None
 
-    def set_on(self) -> None:
-        """Note that the programme can be played."""
-        if self.state in {BroadcastState.STARTING, BroadcastState.RESTARTING}:
-            self._set(BroadcastState.ON)
-
     async def stop(self) -> None:
         """End the broadcast in order, within about ten seconds. Idempotent."""
         self._ending.set()
@@ -137,32 +154,44 @@ class BroadcastRun:
             self._set(BroadcastState.ENDING)
         if self._process is not None and self._process.returncode is None:
             await end(self._process)
-        await asyncio.gather(self._task, return_exceptions=True)
+        await self._task
         self._set(BroadcastState.OFF)
 
     async def _supervise(self) -> None:
-        deaths = 0
+        """Run one process after another until the end is asked for."""
+        early_deaths = 0
         while not self._ending.is_set():
-            self._process = await self._spares.take()
-            if self._ending.is_set():
-                await end(self._process)
-                return
             begin = self._clock.monotonic()
-            await tell(self._process, self._configure(self.restarts))
-            code = await self._process.wait()
+            try:
+                reason = await self._run_once()
+            except OSError as error:
+                reason = f"could not be started: {error.strerror}"
             if self._ending.is_set():
                 return
-            logger.error("broadcast of %s died with %d; starting another", self.name, code)
-            deaths = 0 if self._clock.monotonic() - begin > _SETTLED_SECONDS else deaths + 1
+            logger.error("broadcast of %s %s; starting another", self.name, reason)
+            settled = self._clock.monotonic() - begin > _SETTLED_SECONDS
+            early_deaths = 0 if settled else early_deaths + 1
             self.restarts += 1
             self._set(BroadcastState.RESTARTING)
-            await self._pause(deaths)
+            await self._pause(early_deaths)
 
-    async def _pause(self, deaths: int) -> None:
-        if deaths <= 1:
+    async def _run_once(self) -> str:
+        """Be on air with one process; returns how it ended. Raises OSError."""
+        config = self._configure()
+        process = self._process = await self._spares.take()
+        if self._ending.is_set():
+            await end(process)
+        else:
+            await tell(process, config)
+        code = await process.wait()
+        return f"was killed by signal {-code}" if code < 0 else f"ended with {code}"
+
+    async def _pause(self, early_deaths: int) -> None:
+        if early_deaths <= 1:
+            # A first death is an accident: the debate is on air, so at once.
             return
         try:
-            seconds = _BACKOFF.pause(deaths - 2, self._random)
+            seconds = _BACKOFF.pause(early_deaths - 2, self._random)
             await asyncio.wait_for(self._ending.wait(), seconds)
         except TimeoutError:
             return

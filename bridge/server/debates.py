@@ -16,12 +16,14 @@ from bridge.protocol.broadcast_config import (
     RecordingConfig,
 )
 from bridge.protocol.messages import (
+    BroadcastReport,
     BroadcastState,
     DestinationReport,
     DestinationView,
     HostView,
     IngestState,
     OutputState,
+    RecordingReport,
     RoomView,
 )
 from bridge.protocol.tokens import Grant, TokenSigner
@@ -65,6 +67,7 @@ class Debates:
         self._rooms: dict[str, Room] = {}
         self._runs: dict[str, BroadcastRun] = {}
         self._locks: dict[str, asyncio.Lock] = {}
+        self._unrecorded: dict[str, str] = {}
         self.server_url = ""
         self.on_change: Callable[[str], None] = lambda _room: None
 
@@ -112,6 +115,11 @@ class Debates:
             logger.info("room %s: on air again", room.id)
             self._go_on_air(room)
 
+    async def close_left(self) -> None:
+        """Note as ended every debate that is on air by the store only."""
+        for room in await self._store.in_phase(Phase.LIVE):
+            self._rooms[room.id] = await self._store.step(room.id, Phase.ENDED, self._clock.wall())
+
     async def rehearse(self, room_id: str) -> Room:
         """Start the programme for the host's eyes only. Raises ConflictError when not waiting."""
         async with self._lock(room_id):
@@ -155,9 +163,6 @@ class Debates:
     def view(self, room_id: str, host: bool) -> RoomView:
         """Return the state of a room that has been found before, as a host or a debater sees it."""
         room, run = self._rooms[room_id], self._runs.get(room_id)
-        report = self._presence.report(room_id)
-        if run is not None and report is not None and report.hls is OutputState.LIVE:
-            run.set_on()
         return RoomView(
             id=room.id,
             motion=room.motion,
@@ -165,17 +170,28 @@ class Debates:
             phase=room.phase,
             started_at=room.started_at,
             participants=self._presence.participants(room_id),
-            broadcast=run.state if run else BroadcastState.OFF,
+            broadcast=self._broadcast_state(room_id),
             rehearsal=run is not None and run.name != room.id,
             bridge_session=self._presence.bridge_session(room_id),
             host=self._host_view(room, run) if host else None,
         )
 
+    def _broadcast_state(self, room_id: str) -> BroadcastState:
+        run = self._runs.get(room_id)
+        if run is None:
+            return BroadcastState.OFF
+        if run.state is BroadcastState.ENDING:
+            return run.state
+        programme, report = self._origin.get(run.name), self._presence.report(room_id)
+        playable = programme is not None and programme.ready
+        fed = report is not None and report.hls is not OutputState.PREPARING
+        return BroadcastState.ON if playable and fed else run.state
+
     def _host_view(self, room: Room, run: BroadcastRun | None) -> HostView:
         report = self._presence.report(room.id)
         reports = {one.id: one for one in report.destinations} if report else {}
         idle = OutputState.PREPARING if run else OutputState.STOPPED
-        on = run is not None and run.state is BroadcastState.ON
+        on = self._broadcast_state(room.id) is BroadcastState.ON
         return HostView(
             preview_url=f"/live/{run.name}/index.m3u8" if run and on else None,
             destinations=tuple(
@@ -188,15 +204,36 @@ class Debates:
             ),
             ingests=report.ingests if report else dict.fromkeys(Side, IngestState.ABSENT),
             programme=report.programme if report else None,
-            recording=report.recording if report else None,
+            recording=self._recording_report(room.id, report),
             restarts=run.restarts if run else 0,
         )
 
+    def _recording_report(
+        self, room_id: str, report: BroadcastReport | None
+    ) -> RecordingReport | None:
+        if room_id in self._unrecorded:
+            detail = self._unrecorded[room_id]
+            return RecordingReport(state=OutputState.REJECTED, detail=detail)
+        return report.recording if report else None
+
     def _go_on_air(self, room: Room) -> None:
-        self._run(room, room.id, folder=self._recordings.open(room))
+        """Be on air, and be recorded if the disk allows: the debate does not wait for it."""
+        try:
+            folder = self._recordings.open(room)
+        except OSError as error:
+            logger.exception("room %s: is not recorded", room.id)
+            self._unrecorded[room.id] = f"The disk does not take it: {error.strerror}."
+            folder = None
+        self._run(room, room.id, folder)
 
     def _run(self, room: Room, programme: str, folder: Path | None) -> None:
-        def configure(_restarts: int) -> BroadcastConfig:
+        def changed() -> None:
+            if self._runs[room.id].state is BroadcastState.RESTARTING:
+                # What the dead one said last is no longer so.
+                self._presence.forget_report(room.id)
+            self.on_change(room.id)
+
+        def configure() -> BroadcastConfig:
             recording = None
             if folder is not None:
                 number = self._recordings.next_number(folder)
@@ -207,7 +244,7 @@ class Debates:
             programme,
             self._spares,
             configure=configure,
-            on_change=lambda: self.on_change(room.id),
+            on_change=changed,
             clock=self._clock,
         )
         self.on_change(room.id)
@@ -216,7 +253,7 @@ class Debates:
         self, room: Room, programme: str, recording: RecordingConfig | None
     ) -> BroadcastConfig:
         settings = self._settings
-        on_air = recording is not None
+        on_air = programme == room.id
         return BroadcastConfig(
             server_url=self.server_url,
             token=self._signer.sign(room.id, Role.BROADCAST),
@@ -247,6 +284,7 @@ class Debates:
         # A broadcast that was killed has not said that it is over.
         self._origin.end(run.name)
         if run.name == room_id:
+            self._unrecorded.pop(room_id, None)
             self._recordings.finish(room_id)
 
     def _lock(self, room_id: str) -> asyncio.Lock:

@@ -121,7 +121,11 @@ class Pages:
     ) -> web.Response:
         lang = language(request)
         text = self._templates.get_template(f"{page}.html").render(
-            page=page, lang=lang, t=self._catalogue.text(lang), version=__version__, **context
+            {"room": None, **context},
+            page=page,
+            lang=lang,
+            t=self._catalogue.text(lang),
+            version=__version__,
         )
         return web.Response(
             text=text, content_type="text/html", status=http_status, headers=_REVALIDATE

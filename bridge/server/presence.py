@@ -140,6 +140,11 @@ class Presence:
         self._rooms[occupant.room].report = report
         return occupant
 
+    def forget_report(self, room: str) -> None:
+        """Drop what a broadcast said that has died since."""
+        if room in self._rooms:
+            self._rooms[room].report = None
+
     def report(self, room: str) -> BroadcastReport | None:
         """Return the broadcast's newest report."""
         seats = self._rooms.get(room)

@@ -26,14 +26,9 @@ class InstallationKey:
     def load(cls, folder: Path) -> Self:
         """Read the key of a data folder; make it when there is none. Raises SetupError."""
         path = folder / _FILE
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            secret = path.read_bytes()
-        else:
-            secret = os.urandom(_BYTES)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(secret)
+        if not path.exists():
+            _write(path, os.urandom(_BYTES))
+        secret = path.read_bytes()
         if len(secret) != _BYTES:
             message = f"{path} is damaged. Restore it, or remove it: all links then change."
             raise SetupError(message)
@@ -42,6 +37,18 @@ class InstallationKey:
     def derive(self, label: str) -> bytes:
         """Return an independent key for one purpose (HMAC-SHA-256 as a PRF)."""
         return hmac.new(self.secret, label.encode(), hashlib.sha256).digest()
+
+
+def _write(path: Path, secret: bytes) -> None:
+    """Make a file that only its owner reads, whole or not at all."""
+    new = path.with_suffix(".new")
+    new.unlink(missing_ok=True)
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(secret)
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)
 
 
 class Vault:

@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import socketio
 from pydantic import ValidationError
@@ -38,7 +39,7 @@ from bridge.server.rate import TokenBucket
 logger = logging.getLogger(__name__)
 
 _MAX_M_LINES: Final = 4
-_MAX_CANDIDATES_IN_SDP: Final = 30
+_MAX_CANDIDATES_PER_M_LINE: Final = 30
 _EVENTS_PER_SECOND: Final = 30.0
 _EVENTS_AT_ONCE: Final = 120.0
 """A browser with many interfaces trickles some forty candidates on each of two connections."""
@@ -60,6 +61,22 @@ class JsonPacket(socketio.packet.Packet):  # type: ignore[misc]
         return 0
 
 
+class _SameOrigin:
+    """Who may connect: our own pages, and programs, which send no Origin.
+
+    The scheme is left out of the comparison: a proxy that ends TLS in front of us need not say so.
+    """
+
+    def __init__(self, public_url: str | None) -> None:
+        self._public = urlsplit(public_url).netloc if public_url else None
+
+    def __call__(self, origin: str | None, environ: Mapping[str, object]) -> bool:
+        """See python-engineio, `cors_allowed_origins`; called only when there is an Origin."""
+        netloc = urlsplit(origin or "").netloc
+        forwarded = str(environ.get("HTTP_X_FORWARDED_HOST", "")).partition(",")[0].strip()
+        return bool(netloc) and netloc in {environ.get("HTTP_HOST"), forwarded, self._public}
+
+
 class Signalling:
     """Socket.IO events of all rooms. Loop-side only.
 
@@ -74,6 +91,7 @@ class Signalling:
         view: Callable[[str, bool], RoomView],
         admit: Callable[[Grant], Awaitable[None]],
         ice_servers: tuple[str, ...],
+        public_url: str | None,
         clock: Clock,
     ) -> None:
         self._presence = presence
@@ -84,6 +102,8 @@ class Signalling:
         self._clock = clock
         self._grants: dict[str, Grant] = {}
         self._buckets: dict[str, TokenBucket] = {}
+        self._flooding: set[str] = set()
+        self._changed: set[str] = set()
         self._telling: dict[str, asyncio.Task[None]] = {}
         self.server = socketio.AsyncServer(
             async_mode="aiohttp",
@@ -92,8 +112,7 @@ class Signalling:
             max_http_buffer_size=MAX_MESSAGE_BYTES,
             # One event at a time per connection: TCP then holds back who floods us.
             async_handlers=False,
-            # The token decides, not the page: it is in no cookie that a foreign page could ride on.
-            cors_allowed_origins="*",
+            cors_allowed_origins=_SameOrigin(public_url),
             ping_interval=5,
             ping_timeout=6,
             logger=False,
@@ -106,12 +125,16 @@ class Signalling:
         self._on("media", MediaState, self._media)
         self._on("leave", Leave, self._leave)
         self._on("report", BroadcastReport, self._report)
+        self.server.on("*", self._refuse_unknown)
 
     def changed(self, room: str) -> None:
         """Tell everybody in a room its state, once per turn of the loop."""
+        self._changed.add(room)
         if room not in self._telling:
+            # One task per room: nobody gets an older state after a newer one.
             task = asyncio.create_task(self._tell(room), name=f"tell-{room}")
             self._telling[room] = task
+            task.add_done_callback(lambda _task: self._telling.pop(room, None))
 
     async def stop(self) -> None:
         """Close all connections."""
@@ -130,10 +153,28 @@ class Signalling:
                 refusal = ErrorBody(code="invalid", message=explain(error))
             except BridgeError as error:
                 refusal = ErrorBody(code=error.code, message=error.message)
-            logger.info("x %s from %s: %s", event, self._who(connection), refusal.code)
-            return dump(ErrorAck(error=refusal))
+            return self._refuse(connection, event, refusal)
 
         self.server.on(event, handler)
+
+    async def _refuse_unknown(self, _event: str, connection: str, *_content: object) -> object:
+        # The name is the sender's own text: it stays out of the log.
+        refusal = ErrorBody(code="unknown_event", message="There is no such event.")
+        try:
+            self._check_rate(connection)
+        except InputError as error:
+            refusal = ErrorBody(code=error.code, message=error.message)
+        return self._refuse(connection, "an unknown event", refusal)
+
+    def _refuse(self, connection: str, event: str, refusal: ErrorBody) -> object:
+        # A flood is logged once when it begins, not once an event.
+        if refusal.code != "rate" or connection not in self._flooding:
+            logger.info("x %s from %s: %s", event, self._who(connection), refusal.code)
+        if refusal.code == "rate":
+            self._flooding.add(connection)
+        else:
+            self._flooding.discard(connection)
+        return dump(ErrorAck(error=refusal))
 
     def _check_rate(self, connection: str) -> None:
         bucket = self._buckets.get(connection)
@@ -162,6 +203,7 @@ class Signalling:
     async def _disconnect(self, connection: str, *_reason: object) -> None:
         self._grants.pop(connection, None)
         self._buckets.pop(connection, None)
+        self._flooding.discard(connection)
         self._vacate(connection)
 
     async def _join(self, connection: str, join: Join) -> JoinAck:
@@ -222,16 +264,17 @@ class Signalling:
         await self.server.disconnect(connection)
 
     async def _tell(self, room: str) -> None:
-        # One turn later: everything that changes together is told together.
-        await asyncio.sleep(0)
-        del self._telling[room]
-        people = self._presence.connections(room)
-        views: dict[bool, dict[str, Any]] = {}
-        for connection, occupant in people.items():
-            host = occupant.seat == "host"
-            if host not in views:
-                views[host] = dump(self._view(room, host))
-            await self.server.emit("room", views[host], to=connection)
+        while room in self._changed:
+            # One turn later: everything that changes together is told together.
+            await asyncio.sleep(0)
+            self._changed.discard(room)
+            people = self._presence.connections(room)
+            views: dict[bool, dict[str, Any]] = {}
+            for connection, occupant in people.items():
+                host = occupant.seat == "host"
+                if host not in views:
+                    views[host] = dump(self._view(room, host))
+                await self.server.emit("room", views[host], to=connection)
 
     def _who(self, connection: str) -> str:
         try:
@@ -253,7 +296,7 @@ def check_sdp(sdp: str) -> None:
         message = "This is not a session description."
     elif media > _MAX_M_LINES:
         message = f"At most {_MAX_M_LINES} media lines."
-    elif candidates > _MAX_CANDIDATES_IN_SDP * _MAX_M_LINES:
+    elif candidates > _MAX_CANDIDATES_PER_M_LINE * media:
         message = "Too many candidates."
     else:
         return

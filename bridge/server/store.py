@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from sqlalchemy import ForeignKey, String, event, select
+from sqlalchemy import URL, ForeignKey, String, event, select
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
@@ -48,7 +48,10 @@ class Store:
 
     def __init__(self, path: Path, vault: Vault) -> None:
         self._vault = vault
-        self._engine: AsyncEngine = create_async_engine(f"sqlite+aiosqlite:///{path}")
+        self._engine: AsyncEngine = create_async_engine(
+            # Not as text: a path may have signs that mean something in a URL.
+            URL.create("sqlite+aiosqlite", database=str(path))
+        )
         self._sessions = async_sessionmaker(self._engine, expire_on_commit=False)
         event.listen(self._engine.sync_engine, "connect", _prepare_connection)
 

@@ -3,10 +3,9 @@
 import re
 from pathlib import Path
 
-from bridge.server.app import create_app
-
 from bridge import __version__
 from bridge.protocol.messages import EVENTS_TO_CLIENT, EVENTS_TO_SERVER
+from bridge.server.app import create_app
 from bridge.settings import Settings
 
 ROOT = Path(__file__).parents[2]

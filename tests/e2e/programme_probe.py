@@ -61,14 +61,13 @@ class Decoded:
 
 def decode(path: Path) -> Decoded:
     """Decode every picture and sample of a file."""
-    pictures, times, sound = [], [], []
+    pictures, times = [], []
     with av.open(str(path)) as container:
         for frame in container.decode(video=0):
             pictures.append(frame.to_ndarray(format="rgb24"))
             times.append(float(frame.time or 0))
     with av.open(str(path)) as container:
-        for frame in container.decode(audio=0):
-            sound.append(frame.to_ndarray().mean(axis=0))
+        sound = [frame.to_ndarray().mean(axis=0) for frame in container.decode(audio=0)]
     return Decoded(pictures, times, np.concatenate(sound))
 
 

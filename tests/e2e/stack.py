@@ -10,8 +10,8 @@ from typing import Any
 
 import aiohttp
 import psutil
-from bridge.debater.invite import parse_invite
 
+from bridge.debater.invite import parse_invite
 from bridge.protocol.messages import Join, RoomView, SignalFrom
 from bridge.protocol.room_client import RoomClient
 from tests.helpers import until
@@ -81,7 +81,6 @@ class Bridge:
         assert self._process is not None
         assert self._reader is not None
         assert self._http is not None
-        await self._http.close()
         if self._process.returncode is None:
             self._process.send_signal(sign)
             try:
@@ -90,6 +89,7 @@ class Bridge:
                 self._process.kill()
                 await self._process.wait()
                 self.log.append("KILLED: did not end by itself")
+        await self._http.close()
         await self._reader
         return self._process.returncode or 0
 
@@ -105,12 +105,14 @@ class Bridge:
             assert response.status == expect, (response.status, await response.text())
             return await response.json(content_type=None)
 
-    async def fetch(self, path: str, *, expect: int = 200) -> bytes:
+    async def fetch(self, path: str, *, absent_is_empty: bool = False) -> bytes:
         """GET the bytes of `path` or of an absolute URL."""
         assert self._http is not None
         url = path if path.startswith("http") else self.url + path
         async with self._http.get(url) as response:
-            assert response.status == expect, (url, response.status)
+            if absent_is_empty and response.status == 404:
+                return b""
+            assert response.status == 200, (url, response.status)
             return await response.read()
 
     async def create(self, *destinations: str) -> dict[str, Any]:

@@ -14,11 +14,21 @@ async def start(bridge: Bridge, room: dict) -> None:
 
 
 async def playlist(bridge: Bridge, room: dict) -> str:
-    return (await bridge.fetch(f"/live/{room['id']}/programme.m3u8")).decode()
+    """Text of the media playlist, empty while there is none."""
+    return (await bridge.fetch(f"/live/{room['id']}/programme.m3u8", absent_is_empty=True)).decode()
 
 
 async def segments(bridge: Bridge, room: dict) -> int:
-    return (await playlist(bridge, room)).count("#EXTINF")
+    """Number of the newest published segment, counted from any fixed start."""
+    text = await playlist(bridge, room)
+    first = re.search(r"#EXT-X-MEDIA-SEQUENCE:(\d+)", text)
+    return int(first[1]) + text.count("#EXTINF") if first else 0
+
+
+async def on_air(bridge: Bridge, room: dict) -> None:
+    """Wait until some segments have been published."""
+    before = await until(lambda: segments(bridge, room), "the programme has begun")
+    await until(lambda: _grown(bridge, room, before + 3), "three segments more")
 
 
 async def save_last_segment(bridge: Bridge, room: dict, target) -> None:
@@ -69,7 +79,7 @@ async def test_a_killed_broadcast_is_replaced_behind_a_discontinuity(bridge, tmp
     ):
         await start(bridge, room)
         await until(lambda: ingest(eye, "proposition") == "receiving", "the debater is received")
-        await until(lambda: _grown(bridge, room, 3), "some segments")
+        await on_air(bridge, room)
         bridge.busiest_broadcast().kill()
         await until(lambda: _has(bridge, room, "#EXT-X-DISCONTINUITY\n"), "a discontinuity")
         await until(lambda: ingest(eye, "proposition") == "receiving", "he is received again")
@@ -90,7 +100,7 @@ async def test_sigterm_ends_with_endlist_and_a_finished_file(bridge):
     room = await bridge.create()
     async with HeadlessDebater(room["links"]["proposition"]):
         await start(bridge, room)
-        await until(lambda: _grown(bridge, room, 2), "some segments")
+        await on_air(bridge, room)
         last = asyncio.create_task(_last_playlist(bridge, room))
         code = await bridge.stop(signal.SIGTERM)
         assert "#EXT-X-ENDLIST" in await last

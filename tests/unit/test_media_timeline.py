@@ -30,13 +30,22 @@ def test_a_late_tick_is_done_when_the_next_is_not_due_yet(clock):
     assert (timeline.late, timeline.skipped) == (1, 0)
 
 
-def test_a_tick_that_cannot_be_done_before_the_next_is_due_leaves_its_number_unused(clock):
+def test_ticks_up_to_a_tenth_of_a_second_late_are_caught_up_with(clock):
     timeline = Timeline(clock.monotonic(), fps=30)
     timeline.begin(clock.monotonic())
-    clock.advance(2 / 30 + 0.001)
+    clock.advance(1 / 30 + 0.09)
+    assert [timeline.begin(clock.monotonic()).number for _ in range(3)] == [1, 2, 3]
+    assert timeline.wait(clock.monotonic()) > 0
+    assert (timeline.ticks, timeline.skipped) == (4, 0)
+
+
+def test_ticks_that_are_too_late_leave_their_numbers_unused(clock):
+    timeline = Timeline(clock.monotonic(), fps=30)
+    timeline.begin(clock.monotonic())
+    clock.advance(5 / 30 + 0.001)
     tick = timeline.begin(clock.monotonic())
-    assert tick.number == 2
-    assert (timeline.ticks, timeline.late, timeline.skipped) == (2, 0, 1)
+    assert tick.number == 5
+    assert (timeline.ticks, timeline.late, timeline.skipped) == (2, 0, 4)
     assert timeline.wait(clock.monotonic()) == pytest.approx(1 / 30 - 0.001)
 
 

@@ -5,6 +5,10 @@ from typing import Final
 
 _LATE: Final = 0.25
 """A tick that begins later than this part of a frame period counts as late."""
+_PATIENCE: Final = 0.1
+"""Seconds of lateness that are made up for instead of skipped. Composing and encoding take a third
+of a tick, so three are caught up within two; a part of 0.4 s and every player's buffer hide it. A
+machine that is behind for longer is too slow, and must not be asked for more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +23,9 @@ class Tick:
 class Timeline:
     """Tick n is due at start + n / fps. Nothing moves it.
 
-    A tick that would begin only when the next one is due already is skipped: its number is left
-    unused, and with it its timestamp. Programme thread only; counters may be read anywhere.
+    A tick is done though it is up to a tenth of a second late. What is later is skipped, up to the
+    newest tick that is due: its number is left unused, and with it its timestamp. Programme thread
+    only; counters may be read anywhere.
     """
 
     def __init__(self, start: float, fps: int) -> None:
@@ -43,10 +48,12 @@ class Timeline:
         return self.due(self._next) - now
 
     def begin(self, now: float) -> Tick:
-        """Take the newest tick that is due at `now`, or the next one when none is."""
-        number = max(self._next, int((now - self.start) * self._fps) - 1)
-        while self.due(number + 1) <= now:  # at most twice: the division above may round
-            number += 1
+        """Take the next tick, or the newest that is due at `now` when that one is too late."""
+        number = self._next
+        if now - self.due(number) > _PATIENCE:
+            number = max(number, int((now - self.start) * self._fps) - 1)
+            while self.due(number + 1) <= now:  # at most twice: the division above may round
+                number += 1
         self.skipped += number - self._next
         self.ticks += 1
         if now - self.due(number) > _LATE / self._fps:

@@ -67,7 +67,8 @@ class OriginViews:
 
     async def _media_playlist(self, request: web.Request) -> web.Response:
         programme = self._find(request)
-        position = read_directives(request.query)
+        # An ended playlist ignores directives, whatever they are (RFC 8216bis 6.2.5.2).
+        position = None if programme.window.ended else read_directives(request.query)
         rendered = await programme.playlist(position)
         target = programme.target_duration
         seconds = target // 2 or 1 if position is None else _BLOCKING_TARGET_DURATIONS * target

@@ -1,0 +1,134 @@
+// The form that makes a debate: checks it in words, posts it, goes on to the host console.
+
+import { Api, ApiError } from "../lib/api.js";
+import { one, setText } from "../lib/dom.js";
+import { loadText } from "../lib/i18n.js";
+
+const MOTION_CHARACTERS = 200;
+const text = await loadText();
+const form = one("#create-form", HTMLFormElement);
+const list = one("#destinations");
+const submit = one("#create", HTMLButtonElement);
+
+/** Says what is wrong with a field, or with an empty message that nothing is. */
+function report(field, errorElement, message) {
+  setText(errorElement, message);
+  field.setAttribute("aria-invalid", String(message !== ""));
+  return message === "";
+}
+
+function motionFault(value) {
+  if (value === "") return text("create.motion_missing");
+  return [...value].length > MOTION_CHARACTERS ? text("create.motion_long") : "";
+}
+
+function oppositionFault(value, proposition) {
+  if (value === "") return text("create.opposition_missing");
+  return value.toLowerCase() === proposition.toLowerCase() ? text("create.names_same") : "";
+}
+
+function isRtmpAddress(value) {
+  return /^rtmps?:\/\/[^\s/]+\/\S+$/i.test(value);
+}
+
+function destinationFault(value, earlier) {
+  if (!isRtmpAddress(value)) return text("create.destination_wrong");
+  return earlier.includes(value) ? text("create.destination_twice") : "";
+}
+
+/** Checks every field, marks the wrong ones; the body to post, or null. */
+function checkedBody() {
+  const motion = form.elements.motion.value.trim();
+  const proposition = form.elements.proposition.value.trim();
+  const opposition = form.elements.opposition.value.trim();
+  const faults = {
+    motion: motionFault(motion),
+    proposition: proposition === "" ? text("create.proposition_missing") : "",
+    opposition: oppositionFault(opposition, proposition),
+  };
+  let sound = true;
+  for (const [name, fault] of Object.entries(faults)) {
+    sound = report(form.elements[name], one(`#${name}-error`), fault) && sound;
+  }
+  const destinations = [];
+  for (const row of list.children) {
+    const field = row.querySelector("input");
+    const value = field.value.trim();
+    const fault = value === "" ? "" : destinationFault(value, destinations);
+    sound = report(field, row.querySelector(".field-error"), fault) && sound;
+    if (value !== "") destinations.push(value);
+  }
+  return sound ? { motion, proposition, opposition, destinations } : null;
+}
+
+let destinationCount = 0;
+
+function addDestination() {
+  const template = one("#destination-template", HTMLTemplateElement);
+  const row = template.content.firstElementChild.cloneNode(true);
+  const field = row.querySelector("input");
+  const error = row.querySelector(".field-error");
+  const secret = row.querySelector(".hint");
+  destinationCount += 1;
+  field.id = `destination-${destinationCount}`;
+  error.id = `${field.id}-error`;
+  secret.id = `${field.id}-secret`;
+  row.querySelector("label").htmlFor = field.id;
+  field.setAttribute("aria-describedby", `${secret.id} ${error.id}`);
+  const reveal = row.querySelector("[data-role=reveal]");
+  reveal.addEventListener("click", () => {
+    const shown = field.type === "password";
+    field.type = shown ? "text" : "password";
+    reveal.setAttribute("aria-pressed", String(shown));
+  });
+  row.querySelector("[data-role=remove]").addEventListener("click", () => {
+    row.remove();
+    one("#add-destination").focus();
+  });
+  list.append(row);
+  return field;
+}
+
+/** The host link on this origin: a proxy may know the server by another name than the browser does. */
+function hostPath(link) {
+  const { pathname, hash } = new URL(link, location.href);
+  return pathname + hash;
+}
+
+async function create(event) {
+  event.preventDefault();
+  setText(one("#form-error"), "");
+  const body = checkedBody();
+  if (body === null) {
+    setText(one("#form-error"), text("create.mend"));
+    form.querySelector("[aria-invalid=true]").focus();
+    return;
+  }
+  submit.disabled = true;
+  setText(one("#form-status"), text("create.creating"));
+  try {
+    const room = await new Api().createRoom(body);
+    location.assign(hostPath(room.links.host));
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    const detail = error.status === 0 ? text("site.unreachable") : error.message;
+    setText(one("#form-error"), text("create.failed", { detail }));
+  } finally {
+    submit.disabled = false;
+    setText(one("#form-status"), "");
+  }
+}
+
+function countMotion() {
+  const length = [...form.elements.motion.value].length;
+  setText(one("#motion-count"), `${length} / ${MOTION_CHARACTERS}`);
+}
+
+form.elements.motion.addEventListener("input", countMotion);
+form.addEventListener("submit", create);
+form.addEventListener("input", ({ target }) => {
+  if (target.getAttribute("aria-invalid") === "true") checkedBody();
+});
+one("#add-destination").addEventListener("click", () => addDestination().focus());
+addDestination();
+countMotion();

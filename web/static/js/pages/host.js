@@ -1,0 +1,229 @@
+// The host console: shows the newest RoomView, and asks before it does what viewers notice.
+
+import { Api, ApiError } from "../lib/api.js";
+import { all, one, setText, show } from "../lib/dom.js";
+import { loadText } from "../lib/i18n.js";
+import { RoomClient } from "../lib/room-client.js";
+import { tokenFromHash } from "../lib/token.js";
+import { Preview } from "./host-preview.js";
+import { renderOutputs } from "./host-outputs.js";
+
+const SIDES = ["proposition", "opposition"];
+const INGEST_TONES = { absent: "idle", connecting: "caution", receiving: "good", frozen: "fault" };
+const BROADCAST_TONES = {
+  off: "idle",
+  starting: "caution",
+  on: "good",
+  restarting: "fault",
+  ending: "caution",
+};
+
+const text = await loadText();
+const main = one("main");
+const token = tokenFromHash();
+const api = new Api(token);
+const preview = new Preview(text);
+let room = null;
+let working = false;
+let connected = false;
+
+function setState(element, tone, words) {
+  element.dataset.tone = tone;
+  setText(element, words);
+}
+
+function complain(words) {
+  setText(one("#host-error"), words);
+}
+
+/** Complains about what only another link or a reload mends. */
+function refuse(words) {
+  complain(words);
+  setText(one("#action-hint"), "");
+}
+
+/** What the console shows: the phase, with a rehearsal told apart from waiting. */
+function consoleState() {
+  if (room.phase !== "waiting") return room.phase;
+  return room.rehearsal ? "rehearsal" : "waiting";
+}
+
+function absentSides() {
+  const here = new Set(room.participants.map(({ seat }) => seat));
+  return SIDES.filter((side) => !here.has(side));
+}
+
+function hint(state) {
+  if (working) return text("host.working");
+  if (state !== "waiting") return text(`host.hint_${state}`);
+  const absent = absentSides();
+  if (absent.length === 2) return text("host.hint_empty");
+  if (absent.length === 1) return text("host.hint_one", { name: room.names[absent[0]] });
+  return text("host.hint_ready");
+}
+
+function renderSeat(side) {
+  const participant = room.participants.find(({ seat }) => seat === side);
+  const card = one(`#seat-${side}`);
+  const part = (role) => card.querySelector(`[data-role=${role}]`);
+  const here = participant !== undefined;
+  const ingest = room.host?.ingests[side] ?? "absent";
+  setState(part("presence"), here ? "good" : "idle", text(here ? "host.presence_here" : "host.presence_absent"));
+  setState(part("ingest"), INGEST_TONES[ingest], text(`host.ingest_${ingest}`));
+  for (const device of ["microphone", "camera"]) {
+    const on = participant?.media[device];
+    const key = device === "camera" && participant?.media.screen ? "host.media_screen" : "host.media_on";
+    if (here) setState(part(device), on ? "good" : "caution", text(on ? key : "host.media_off"));
+    else setState(part(device), "idle", "–");
+  }
+}
+
+function renderActions(state) {
+  const idle = connected && !working;
+  const rehearse = one("#rehearse", HTMLButtonElement);
+  const goLive = one("#go-live", HTMLButtonElement);
+  const end = one("#end", HTMLButtonElement);
+  show(rehearse, state === "waiting" || state === "rehearsal");
+  show(goLive, state === "waiting" || state === "rehearsal");
+  show(end, state === "live");
+  show(one("#to-recordings"), state === "ended");
+  setText(rehearse, text(state === "rehearsal" ? "host.rehearse_stop" : "host.rehearse"));
+  rehearse.disabled = !idle || room.broadcast === "ending";
+  goLive.disabled = !idle || room.broadcast === "ending";
+  end.disabled = !idle;
+  setText(one("#action-hint"), connected ? hint(state) : text("host.away"));
+}
+
+function renderBroadcast() {
+  const { programme, restarts } = room.host ?? {};
+  setState(one("#broadcast-state"), BROADCAST_TONES[room.broadcast], text(`host.broadcast_${room.broadcast}`));
+  const key = restarts ? "host.figures_restarts" : "host.figures";
+  const figures = programme ? text(key, { ...programme, restarts }) : "";
+  setText(one("#programme-figures"), figures);
+}
+
+function renderPhase(state) {
+  main.dataset.state = state;
+  const phase = one("#phase");
+  setState(phase, state === "rehearsal" ? "caution" : "idle", text(`host.phase_${state}`));
+  show(phase, state !== "live");
+  show(one("#on-air"), state === "live");
+  show(one("#clock"), state === "live");
+}
+
+function render() {
+  if (room === null) return;
+  const state = consoleState();
+  renderPhase(state);
+  SIDES.forEach(renderSeat);
+  renderActions(state);
+  renderBroadcast();
+  renderOutputs(room.host, text);
+  preview.follow(room.broadcast === "on" ? room.host?.preview_url : undefined, state === "ended");
+}
+
+function tickClock() {
+  if (room?.phase !== "live" || !room.started_at) return;
+  const seconds = Math.max(0, Math.floor(Date.now() / 1000 - room.started_at));
+  const two = (number) => String(number).padStart(2, "0");
+  const clock = `${Math.floor(seconds / 3600)}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
+  setText(one("#clock"), clock);
+}
+
+/** Asks the server for one change; buttons wait, and a refusal is told in the server's words. */
+async function act(request) {
+  working = true;
+  complain("");
+  render();
+  try {
+    await request();
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    complain(error.status === 0 ? text("site.unreachable") : error.message);
+  } finally {
+    working = false;
+    render();
+  }
+}
+
+function goLiveWarning() {
+  const absent = absentSides();
+  if (absent.length === 2) return text("host.go_live_nobody");
+  return absent.length === 1 ? text("host.go_live_absent", { name: room.names[absent[0]] }) : "";
+}
+
+function ask(dialog, onYes) {
+  dialog.returnValue = "";
+  dialog.addEventListener("close", () => dialog.returnValue === "yes" && onYes(), { once: true });
+  dialog.showModal();
+}
+
+async function copy(button) {
+  const field = one(`#link-${button.dataset.copy}`, HTMLInputElement);
+  let words = text("host.copied");
+  try {
+    await navigator.clipboard.writeText(field.value);
+  } catch {
+    // Without HTTPS or permission there is no clipboard: leave the link selected.
+    field.select();
+    words = text("host.copy_failed");
+  }
+  setText(one("#copied"), words);
+}
+
+async function loadLinks() {
+  const links = await api.links(main.dataset.room);
+  for (const button of all("[data-copy]")) {
+    one(`#link-${button.dataset.copy}`, HTMLInputElement).value = links[button.dataset.copy];
+    button.disabled = false;
+  }
+}
+
+function onState(state, error) {
+  connected = state === "joined";
+  render();
+  if (state === "refused") refuse(text("host.refused", { detail: error?.message ?? "" }));
+}
+
+function listen() {
+  one("#rehearse").addEventListener("click", () =>
+    act(() => (consoleState() === "rehearsal" ? api.stop(room.id) : api.rehearse(room.id))),
+  );
+  one("#go-live").addEventListener("click", () => {
+    setText(one("#go-live-warning"), goLiveWarning());
+    ask(one("#go-live-dialog", HTMLDialogElement), () => act(() => api.start(room.id)));
+  });
+  one("#end").addEventListener("click", () =>
+    ask(one("#end-dialog", HTMLDialogElement), () => act(() => api.stop(room.id))),
+  );
+  for (const button of all("[data-copy]")) button.addEventListener("click", () => copy(button));
+  for (const field of all(".link-copy input")) field.addEventListener("focus", () => field.select());
+  setInterval(tickClock, 250);
+}
+
+function start() {
+  listen();
+  const client = new RoomClient({
+    token,
+    join: () => ({}),
+    onJoined: (ack) => {
+      room = ack.room;
+      render();
+    },
+    onRoom: (newest) => {
+      room = newest;
+      render();
+    },
+    onSignal: () => {},
+    onReplaced: () => {
+      onState("refused");
+      refuse(text("host.replaced"));
+    },
+    onState,
+  });
+  client.start();
+  return act(loadLinks);
+}
+
+if (token) await start();
+else refuse(text("host.no_token"));

@@ -1,0 +1,93 @@
+import assert from "node:assert/strict";
+import { beforeEach, describe, it, mock } from "node:test";
+
+import { BridgeLink } from "../static/js/lib/bridge-link.js";
+import { Bench, FakeTrack, settle } from "./fake-rtc.js";
+import { ackFor, roomWith } from "./rooms.js";
+
+const ACK = ackFor("proposition", "pro-1");
+const ON = roomWith([], { bridge_session: "bridge-1" });
+
+mock.method(console, "info", () => {});
+beforeEach(() => mock.timers.reset());
+
+function newLink() {
+  const bench = new Bench();
+  return { bench, link: new BridgeLink(bench.options) };
+}
+
+describe("the leg to the bridge", () => {
+  it("offers three sendonly m-lines while there is a bridge", async () => {
+    const { bench, link } = newLink();
+    link.follow(roomWith([]), ACK);
+    assert.equal(bench.connections.length, 0);
+    link.follow(ON, ACK);
+    await settle();
+    assert.ok(bench.pc.transceivers.every(({ direction }) => direction === "sendonly"));
+    assert.deepEqual(bench.signals, [
+      { to: "bridge", session: "bridge-1", link: "pro-1.1", description: { type: "offer", sdp: "offer of us" } },
+    ]);
+    link.close();
+  });
+
+  it("sends about 540 lines of a camera of 1080", async () => {
+    const { bench, link } = newLink();
+    bench.tracks.camera = new FakeTrack("video", 1080);
+    link.follow(ON, ACK);
+    await settle();
+    link.take(/** @type {any} */ ({
+      from: "bridge", session: "bridge-1", link: "pro-1.1", description: { type: "answer", sdp: "answer" },
+    }));
+    await settle();
+    assert.deepEqual(bench.pc.transceivers[1]?.sender.parameters.encodings, [
+      { maxBitrate: 1_500_000, maxFramerate: 30, scaleResolutionDownBy: 2 },
+    ]);
+    link.close();
+  });
+
+  it("uses a new number for a new bridge, also after a time without one", async () => {
+    const { bench, link } = newLink();
+    link.follow(ON, ACK);
+    await settle();
+    link.follow(roomWith([]), ACK);
+    assert.equal(bench.pc.closings, 1);
+    assert.equal(bench.states.at(-1), "absent");
+    link.follow(roomWith([], { bridge_session: "bridge-2" }), ACK);
+    await settle();
+    assert.equal(bench.signals.at(-1).link, "pro-1.2");
+    assert.equal(bench.signals.at(-1).session, "bridge-2");
+    link.close();
+  });
+
+  it("waits longer after each failure, and no longer once it was connected", async () => {
+    mock.timers.enable({ apis: ["setTimeout"] });
+    mock.method(Math, "random", () => 1);
+    const { bench, link } = newLink();
+    link.follow(ON, ACK);
+    bench.pc.becomes("failed");
+    mock.timers.tick(500);
+    assert.equal(bench.connections.length, 2);
+    bench.pc.becomes("failed");
+    mock.timers.tick(500);
+    assert.equal(bench.connections.length, 2);
+    mock.timers.tick(500);
+    assert.equal(bench.connections.length, 3);
+    bench.pc.becomes("connected");
+    bench.pc.becomes("disconnected");
+    mock.timers.tick(3000);
+    mock.timers.tick(500);
+    assert.equal(bench.connections.length, 4);
+    link.close();
+    mock.restoreAll();
+  });
+
+  it("does not come back after close", async () => {
+    mock.timers.enable({ apis: ["setTimeout"] });
+    const { bench, link } = newLink();
+    link.follow(ON, ACK);
+    bench.pc.becomes("failed");
+    link.close();
+    mock.timers.tick(10_000);
+    assert.equal(bench.connections.length, 1);
+  });
+});
