@@ -4,6 +4,7 @@
 set -eu
 
 missing=""
+PATH="$PATH:/usr/sbin"
 need() { # command, package
     command -v "$1" >/dev/null 2>&1 || missing="$missing $2"
 }

@@ -2,9 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import socketio
 from pydantic import ValidationError
@@ -12,7 +11,6 @@ from pydantic import ValidationError
 from bridge.clock import Clock
 from bridge.errors import BridgeError, ConflictError, InputError
 from bridge.protocol.messages import (
-    MAX_MESSAGE_BYTES,
     Ack,
     BroadcastReport,
     ConnectAuth,
@@ -32,6 +30,7 @@ from bridge.protocol.messages import (
 )
 from bridge.protocol.tokens import Grant, TokenSigner
 from bridge.rooms.model import Role
+from bridge.server.door import Door
 from bridge.server.presence import Occupant, Presence
 from bridge.server.problems import explain
 from bridge.server.rate import TokenBucket
@@ -43,38 +42,6 @@ _MAX_CANDIDATES_PER_M_LINE: Final = 30
 _EVENTS_PER_SECOND: Final = 30.0
 _EVENTS_AT_ONCE: Final = 120.0
 """A browser with many interfaces trickles some forty candidates on each of two connections."""
-
-
-class JsonPacket(socketio.packet.Packet):  # type: ignore[misc]
-    """Text packets without attachments: one client could otherwise hold us to 10^9 of them."""
-
-    uses_binary_events = False
-
-    def decode(self, encoded_packet: str | bytes) -> int:
-        """Refuse binary packets and attachment counts; the library closes the connection."""
-        if isinstance(encoded_packet, (bytes, bytearray)):
-            message = "binary packets are refused"
-            raise ValueError(message)
-        if super().decode(encoded_packet):
-            message = "attachments are refused"
-            raise ValueError(message)
-        return 0
-
-
-class _SameOrigin:
-    """Who may connect: our own pages, and programs, which send no Origin.
-
-    The scheme is left out of the comparison: a proxy that ends TLS in front of us need not say so.
-    """
-
-    def __init__(self, public_url: str | None) -> None:
-        self._public = urlsplit(public_url).netloc if public_url else None
-
-    def __call__(self, origin: str | None, environ: Mapping[str, object]) -> bool:
-        """See python-engineio, `cors_allowed_origins`; called only when there is an Origin."""
-        netloc = urlsplit(origin or "").netloc
-        forwarded = str(environ.get("HTTP_X_FORWARDED_HOST", "")).partition(",")[0].strip()
-        return bool(netloc) and netloc in {environ.get("HTTP_HOST"), forwarded, self._public}
 
 
 class Signalling:
@@ -105,19 +72,7 @@ class Signalling:
         self._flooding: set[str] = set()
         self._changed: set[str] = set()
         self._telling: dict[str, asyncio.Task[None]] = {}
-        self.server = socketio.AsyncServer(
-            async_mode="aiohttp",
-            serializer=JsonPacket,
-            transports=["websocket"],
-            max_http_buffer_size=MAX_MESSAGE_BYTES,
-            # One event at a time per connection: TCP then holds back who floods us.
-            async_handlers=False,
-            cors_allowed_origins=_SameOrigin(public_url),
-            ping_interval=5,
-            ping_timeout=6,
-            logger=False,
-            engineio_logger=False,
-        )
+        self.server = Door(public_url)
         self.server.on("connect", self._connect)
         self.server.on("disconnect", self._disconnect)
         self._on("join", Join, self._join)

@@ -24,6 +24,14 @@ async def ffprobe(target: str | Path, *options: str) -> dict[str, Any]:
     return dict(json.loads(out))
 
 
+async def save(source: str, target: Path, *, seconds: float) -> None:
+    """Have ffmpeg play `source` for some seconds into a file, without transcoding."""
+    process = await asyncio.create_subprocess_exec(
+        "ffmpeg", "-v", "error", "-y", "-i", source, "-t", str(seconds), "-c", "copy", target,
+    )  # fmt: skip
+    assert await asyncio.wait_for(process.wait(), 60) == 0
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
     """What a platform looks at."""

@@ -14,6 +14,7 @@ from tests.e2e.programme_probe import (
     decode,
     ffprobe,
     region,
+    save,
     shape,
     tone_db,
 )
@@ -70,8 +71,10 @@ async def check_programme(path: Path) -> None:
 
 
 @pytest.fixture
-async def rtmp_server(tmp_path):
-    async with RtmpServer(tmp_path / "rtmp") as server:
+def rtmp_server(tmp_path):
+    folder = tmp_path / "rtmp"
+    folder.mkdir()
+    with RtmpServer(folder) as server:
         yield server
 
 
@@ -121,7 +124,7 @@ async def test_two_browsers_debate_and_everybody_watches(bridge, rtmp_server, tm
             await page.screenshot(path=artefacts / f"on-air-{name}.png")
 
         pulled = tmp_path / "pulled.flv"
-        await rtmp_server.capture("debate", pulled, seconds=4)
+        await save(rtmp_server.url("debate"), pulled, seconds=4)
         seen = shape(await ffprobe(pulled))
         assert (seen.video, seen.width, seen.height, seen.rate) == ("h264", 1280, 720, 30)
         assert (seen.audio, seen.sample_rate) == ("aac", 48_000)

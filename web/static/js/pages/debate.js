@@ -149,17 +149,20 @@ function onTrack(kind, track) {
 function mediaChanged() {
   render();
   if (state.client !== "joined") return;
-  client.send("media", capture.state).catch((error) => console.warn("media not told:", error.message));
+  // Lost on the way: the next join tells it.
+  client.send("media", capture.state).catch((error) => console.debug("media not told:", error.message));
 }
 
 /** @param {string} words why it is over */
 function end(words) {
+  // First of all, so that giving the devices back is not told to the room.
+  Object.assign(state, { page: "over", ending: words, client: "idle" });
   peer.close();
   bridge.close();
   meter.close();
   capture.close();
   client.close();
-  update({ page: "over", ending: words, client: "idle", peer: "absent", bridge: "absent", received: [] });
+  update({ peer: "absent", bridge: "absent", received: [] });
 }
 
 /** @param {Device} device */
