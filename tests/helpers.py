@@ -3,15 +3,11 @@
 import asyncio
 import inspect
 import socket
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
-
-T = TypeVar("T")
+from collections.abc import Callable
+from typing import Any
 
 
-async def until(
-    condition: Callable[[], T | Awaitable[T]], what: str, *, seconds: float = 20.0
-) -> T:
+async def until(condition: Callable[[], Any], what: str, *, seconds: float = 20.0) -> Any:
     """Poll `condition` until it is true and return its value; fail with `what` otherwise."""
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
@@ -20,7 +16,7 @@ async def until(
         if inspect.isawaitable(value):
             value = await value
         if value:
-            return value  # type: ignore[return-value]
+            return value
         if loop.time() > end:
             message = f"waited {seconds:g} s in vain until {what}; last: {value!r}"
             raise AssertionError(message)

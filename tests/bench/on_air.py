@@ -41,7 +41,7 @@ async def main() -> None:
 
 async def measure(bridge: Bridge, clips: list[Path], folder: Path) -> None:
     room = await bridge.create()
-    options = [("--media", str(clip)) for clip in clips] or [(), ()]
+    options: list[tuple[str, ...]] = [("--media", str(clip)) for clip in clips] or [(), ()]
     async with (
         HostEye(room["links"]["host"]) as eye,
         HeadlessDebater(room["links"]["proposition"], *options[0]),

@@ -12,8 +12,16 @@ import aiohttp
 import psutil
 
 from bridge.debater.invite import parse_invite
-from bridge.protocol.messages import Join, RoomView, SignalFrom
+from bridge.protocol.messages import (
+    HostView,
+    IngestState,
+    Join,
+    ProgrammeReport,
+    RoomView,
+    SignalFrom,
+)
 from bridge.protocol.room_client import RoomClient
+from bridge.rooms.model import Side
 from tests.helpers import until
 
 COMMAND = Path(sys.executable).parent / "debate-bridge"
@@ -141,6 +149,25 @@ class HostEye:
 
     def _see(self, room: RoomView) -> None:
         self.room = room
+
+    @property
+    def host(self) -> HostView:
+        """What only hosts see."""
+        assert self.room is not None
+        assert self.room.host is not None
+        return self.room.host
+
+    @property
+    def programme(self) -> ProgrammeReport:
+        """The programme's clock, as last reported."""
+        assert self.host.programme is not None
+        return self.host.programme
+
+    def ingest(self, side: Side) -> IngestState:
+        """How a debater's leg is."""
+        if self.room is None or self.room.host is None:
+            return IngestState.ABSENT
+        return self.room.host.ingests.get(side, IngestState.ABSENT)
 
     async def __aenter__(self) -> "HostEye":
         self._task = asyncio.create_task(self._client.run())

@@ -1,6 +1,8 @@
 """The whole main job by clicks alone, in real browsers, against real servers."""
 
 import re
+from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -97,10 +99,7 @@ async def test_two_browsers_debate_and_everybody_watches(bridge, rtmp_server, tm
         await take_seat(right, links["opposition"].replace("localhost", "127.0.0.1"))
         for page in (left, right):
             before = await decoded_from_peer(page)
-            await until(
-                lambda page=page, before=before: _more_than(page, before + 10),
-                "the opponent's picture plays",
-            )
+            await until(partial(_more_than, page, before + 10), "the opponent's picture plays")
 
         await host.bring_to_front()
         await host.get_by_test_id("go-live").click()
@@ -126,12 +125,17 @@ async def test_two_browsers_debate_and_everybody_watches(bridge, rtmp_server, tm
         pulled = tmp_path / "pulled.flv"
         await save(rtmp_server.url("debate"), pulled, seconds=4)
         seen = shape(await ffprobe(pulled))
-        assert (seen.video, seen.width, seen.height, seen.rate) == ("h264", 1280, 720, 30)
+        assert (seen.video, seen.width, seen.height, seen.rate) == ("h264", 1280, 720, Fraction(30))
         assert (seen.audio, seen.sample_rate) == ("aac", 48_000)
         await check_programme(pulled)
 
         plain = shape(await ffprobe(f"{bridge.url}/live/{room[1]}/index.m3u8"))
-        assert (plain.video, plain.width, plain.rate, plain.audio) == ("h264", 1280, 30, "aac")
+        assert (plain.video, plain.width, plain.rate, plain.audio) == (
+            "h264",
+            1280,
+            Fraction(30),
+            "aac",
+        )
 
         await host.bring_to_front()
         await host.get_by_test_id("end").click()
@@ -146,7 +150,12 @@ async def test_two_browsers_debate_and_everybody_watches(bridge, rtmp_server, tm
         target.write_bytes(await bridge.fetch(file["url"]))
         assert target.stat().st_size == file["bytes"]
         kept = shape(await ffprobe(target))
-        assert (kept.video, kept.width, kept.rate, kept.audio) == ("h264", 1280, 30, "aac")
+        assert (kept.video, kept.width, kept.rate, kept.audio) == (
+            "h264",
+            1280,
+            Fraction(30),
+            "aac",
+        )
         assert abs(kept.seconds - recording["duration"]) < 0.2
         await check_programme(target)
         assert target.read_bytes().find(b"moov") < target.read_bytes().find(b"mdat")

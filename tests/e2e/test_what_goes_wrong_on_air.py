@@ -4,6 +4,8 @@ import asyncio
 import re
 import signal
 
+from bridge.protocol.messages import IngestState
+from bridge.rooms.model import Side
 from tests.e2e.programme_probe import LEFT_TILE, RIGHT_TILE, decode, ffprobe, region, shape
 from tests.e2e.stack import Bridge, HeadlessDebater, HostEye
 from tests.helpers import until
@@ -39,10 +41,6 @@ async def save_last_segment(bridge: Bridge, room: dict, target) -> None:
     target.write_bytes(await bridge.fetch(base + init) + await bridge.fetch(base + media))
 
 
-def ingest(eye: HostEye, side: str) -> str:
-    return eye.room.host.ingests.get(side, "absent") if eye.room and eye.room.host else "unknown"
-
-
 async def test_a_debater_who_leaves_becomes_a_placeholder_at_30_fps(bridge, tmp_path):
     room = await bridge.create()
     await start(bridge, room)
@@ -50,17 +48,19 @@ async def test_a_debater_who_leaves_becomes_a_placeholder_at_30_fps(bridge, tmp_
         async with HeadlessDebater(room["links"]["proposition"]):
             async with HeadlessDebater(room["links"]["opposition"]):
                 await until(
-                    lambda: ingest(eye, "opposition") == ingest(eye, "proposition") == "receiving",
+                    lambda: {eye.ingest(side) for side in Side} == {IngestState.RECEIVING},
                     "both debaters are received",
                 )
                 before = await segments(bridge, room)
                 await until(lambda: _grown(bridge, room, before + 2), "two more segments")
                 await save_last_segment(bridge, room, tmp_path / "both.mp4")
-            await until(lambda: ingest(eye, "opposition") == "absent", "the opposition is gone")
+            await until(
+                lambda: eye.ingest(Side.OPPOSITION) is IngestState.ABSENT, "the opposition is gone"
+            )
             before = await segments(bridge, room)
             await until(lambda: _grown(bridge, room, before + 2), "two more segments")
             await save_last_segment(bridge, room, tmp_path / "one.mp4")
-        assert eye.room.host.programme.skipped == 0
+        assert eye.programme.skipped == 0
     both, one = decode(tmp_path / "both.mp4"), decode(tmp_path / "one.mp4")
     assert len(both.pictures) == len(one.pictures) == 60
     gaps = {round((b - a) * 30) for a, b in zip(one.times, one.times[1:], strict=False)}
@@ -78,14 +78,18 @@ async def test_a_killed_broadcast_is_replaced_behind_a_discontinuity(bridge, tmp
         HeadlessDebater(room["links"]["proposition"]),
     ):
         await start(bridge, room)
-        await until(lambda: ingest(eye, "proposition") == "receiving", "the debater is received")
+        await until(
+            lambda: eye.ingest(Side.PROPOSITION) is IngestState.RECEIVING, "the debater is received"
+        )
         await on_air(bridge, room)
         bridge.busiest_broadcast().kill()
         await until(lambda: _has(bridge, room, "#EXT-X-DISCONTINUITY\n"), "a discontinuity")
-        await until(lambda: ingest(eye, "proposition") == "receiving", "he is received again")
+        await until(
+            lambda: eye.ingest(Side.PROPOSITION) is IngestState.RECEIVING, "he is received again"
+        )
         before = await segments(bridge, room)
         await until(lambda: _grown(bridge, room, before + 2), "segments of the new broadcast")
-        assert eye.room.host.restarts == 1
+        assert eye.host.restarts == 1
     await bridge.call("POST", f"/api/v1/rooms/{room['id']}/stop", token=room["host_token"])
     recording = await until(lambda: finished(bridge), "the recording is finished", seconds=60)
     target = tmp_path / "joined.mp4"

@@ -14,14 +14,14 @@ def drain(channel):
 
 
 def test_refuse_keeps_what_is_there():
-    channel = Channel(2, Overflow.REFUSE)
+    channel: Channel[str] = Channel(2, Overflow.REFUSE)
     assert [channel.put(value) for value in "abc"] == [True, True, False]
     assert drain(channel) == ["a", "b"]
     assert channel.dropped == 1
 
 
 def test_drop_oldest_makes_room_for_the_newest():
-    channel = Channel(2, Overflow.DROP_OLDEST)
+    channel: Channel[str] = Channel(2, Overflow.DROP_OLDEST)
     for value in "abc":
         assert channel.put(value)
     assert drain(channel) == ["b", "c"]
@@ -29,7 +29,7 @@ def test_drop_oldest_makes_room_for_the_newest():
 
 
 def test_clear_drops_everything_and_tells_the_reader_once():
-    channel = Channel(2, Overflow.CLEAR)
+    channel: Channel[str] = Channel(2, Overflow.CLEAR)
     for value in "abc":
         assert channel.put(value)
     assert channel.take_overflowed()
@@ -39,7 +39,7 @@ def test_clear_drops_everything_and_tells_the_reader_once():
 
 
 def test_capacity_is_in_the_unit_of_size():
-    channel = Channel(10, Overflow.REFUSE, size=len)
+    channel: Channel[str] = Channel(10, Overflow.REFUSE, size=len)
     assert channel.put("12345")
     assert channel.put("12345")
     assert not channel.put("1")
@@ -48,12 +48,12 @@ def test_capacity_is_in_the_unit_of_size():
 
 
 def test_a_value_larger_than_the_capacity_passes_alone():
-    channel = Channel(3, Overflow.REFUSE, size=len)
+    channel: Channel[str] = Channel(3, Overflow.REFUSE, size=len)
     assert channel.put("12345")
 
 
 def test_closing_lets_the_reader_drain_first():
-    channel = Channel(5, Overflow.REFUSE)
+    channel: Channel[str] = Channel(5, Overflow.REFUSE)
     channel.put("a")
     channel.close()
     assert not channel.put("b")
@@ -63,7 +63,7 @@ def test_closing_lets_the_reader_drain_first():
 
 
 def test_closing_wakes_a_waiting_reader():
-    channel = Channel(5, Overflow.REFUSE)
+    channel: Channel[str] = Channel(5, Overflow.REFUSE)
     seen = []
 
     def read():

@@ -4,7 +4,7 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
+from pydantic import HttpUrl, ValidationError
 
 from bridge.concurrency.backoff import Backoff
 from bridge.concurrency.lifecycle import Lifecycle, Stage
@@ -17,7 +17,7 @@ from bridge.settings import Settings
 
 
 def test_mailbox_keeps_the_newest_and_counts_the_rest():
-    mailbox = Mailbox()
+    mailbox: Mailbox[str] = Mailbox()
     mailbox.put("a")
     mailbox.put("b")
     assert mailbox.take() == "b"
@@ -35,7 +35,7 @@ def test_a_life_cycle_never_goes_back():
 
 
 def test_a_worker_tells_its_owner_what_it_failed_of(caplog):
-    failures = []
+    failures: list[Exception] = []
 
     def fail():
         raise ValueError("no disk")
@@ -139,5 +139,7 @@ def test_settings_come_from_options_over_environment_over_file(tmp_path, monkeyp
 
 
 def test_links_are_made_from_the_public_url_without_its_slash():
-    assert Settings(public_url="https://debate.example/").base_url == "https://debate.example"
+    assert (
+        Settings(public_url=HttpUrl("https://debate.example/")).base_url == "https://debate.example"
+    )
     assert Settings(host="0.0.0.0", port=9000).base_url == "http://localhost:9000"

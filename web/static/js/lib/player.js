@@ -50,6 +50,9 @@ export class Player {
     const { signal } = this.#listening;
     video.addEventListener("playing", () => this.#say("playing"), { signal });
     video.addEventListener("waiting", () => this.#state === "playing" && this.#say("stalled"), { signal });
+    // While it loads, hls.js seeks to the live edge, also under a viewer who has paused.
+    video.addEventListener("pause", () => this.#hls?.stopLoad(), { signal });
+    video.addEventListener("play", () => this.#hls?.startLoad(), { signal });
     video.addEventListener("error", () => this.#fail(video.error?.message ?? ""), { signal });
   }
 
