@@ -38,6 +38,14 @@ _SAFE_HEADERS: Final = {
 }
 
 
+_WORDS: Final = {
+    HTTPStatus.NOT_FOUND: "There is nothing at this address. Check the link.",
+    HTTPStatus.METHOD_NOT_ALLOWED: "This address does not take that method.",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "That is more than we take.",
+    HTTPStatus.REQUEST_TIMEOUT: "The rest of the request did not come.",
+}
+
+
 def status_of(error: BridgeError) -> HTTPStatus:
     """HTTP status for an error of ours."""
     if isinstance(error, TokenError):
@@ -97,7 +105,8 @@ def error_middleware(page: ErrorPage) -> Middleware:
         except web.HTTPException as error:
             if error.status < HTTPStatus.BAD_REQUEST:
                 raise
-            status, detail, code = HTTPStatus(error.status), error.reason, "http"
+            status, code = HTTPStatus(error.status), "http"
+            detail = _WORDS.get(status, error.reason)
         except ConnectionResetError:
             raise
         except Exception:

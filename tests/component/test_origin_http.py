@@ -37,7 +37,7 @@ class Door:
 
     @property
     def first_msn(self) -> int:
-        return self.programme.window.listed()[0].msn
+        return int(self.programme.window.listed()[0].msn)
 
     async def put(self, rest: str, data: bytes = b"", *, token="broadcast", programme="room"):
         headers = {"Authorization": f"Bearer {token}"} if token else {}

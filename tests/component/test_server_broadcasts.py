@@ -6,13 +6,14 @@ import os
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bridge.clock import SystemClock
 from bridge.errors import ConflictError, NotFoundError
 from bridge.protocol.broadcast_config import BroadcastConfig
-from bridge.protocol.messages import BroadcastReport, BroadcastState, Join, OutputState
+from bridge.protocol.messages import BroadcastReport, BroadcastState, HostView, Join, OutputState
 from bridge.protocol.tokens import Grant
 from bridge.rooms.model import Phase, Role
 from bridge.server.broadcasts import BroadcastRun, Spares
@@ -36,7 +37,7 @@ class Notes:
     def told(self, pid: int) -> BroadcastConfig:
         return BroadcastConfig.model_validate_json((self.folder / f"told-{pid}.json").read_text())
 
-    async def until(self, kind: str, count: int) -> list[int]:
+    async def until(self, kind: str, count: int) -> Any:
         what = f"{count} processes are in state {kind}"
         return await until(lambda: len(self.pids(kind)) >= count and self.pids(kind), what)
 
@@ -58,6 +59,12 @@ async def create(server: Server):
 
 def broadcast_state(server: Server, room: str) -> BroadcastState:
     return server.parts.debates.view(room, True).broadcast
+
+
+def host_view(server: Server, room: str) -> HostView:
+    view = server.parts.debates.view(room, True).host
+    assert view is not None
+    return view
 
 
 async def test_a_broadcast_is_told_everything_on_standard_input_alone(server, notes):
@@ -94,9 +101,7 @@ async def test_a_rehearsal_has_a_secret_name_no_destination_and_no_recording(ser
     assert not debates.owns(room.id, config.programme)
 
 
-async def test_the_programme_is_on_when_it_can_be_played_and_only_the_host_sees_where(
-    server, notes
-):
+async def test_the_programme_is_on_when_it_plays_and_only_the_host_sees_where(server, notes):
     room = await create(server)
     debates, presence = server.parts.debates, server.parts.presence
     await debates.start(room.id)
@@ -198,7 +203,7 @@ async def test_a_command_that_cannot_be_started_leaves_the_debate_to_be_stopped(
     async with Server(tmp_path / "data", ("/nowhere/at/all",)) as server:
         room = await create(server)
         await server.parts.debates.start(room.id)
-        await until(lambda: server.parts.debates.view(room.id, True).host.restarts, "it was tried")
+        await until(lambda: host_view(server, room.id).restarts, "it was tried")
         assert (await server.parts.debates.stop(room.id)).phase is Phase.ENDED
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+from typing import Any
 
 import aiohttp
 import pytest
@@ -31,14 +32,14 @@ class Peer:
         self.rooms: list[RoomView] = []
         self.signals: list[dict] = []
         self.replaced: list[dict] = []
-        self.refusal: object = None
+        self.refusal: dict[str, Any] = {}
         self.you: dict = {}
         self.socket.on("room", lambda room: self.rooms.append(RoomView.model_validate(room)))
         self.socket.on("signal", self.signals.append)
         self.socket.on("replaced", self.replaced.append)
         self.socket.on("connect_error", self._take_refusal)
 
-    def _take_refusal(self, content: object) -> None:
+    def _take_refusal(self, content: dict[str, Any]) -> None:
         self.refusal = content
 
     @property
@@ -56,7 +57,7 @@ class Peer:
             self.you = answer["you"]
         return answer
 
-    async def call(self, event: str, content: object = None) -> dict:
+    async def call(self, event: str, content: object = None) -> Any:
         return await self.socket.call(event, content, timeout=5)
 
     async def signal(self, to: "Peer", *, seat: str | None = None, **more: object) -> dict:
@@ -106,7 +107,7 @@ async def hall(tmp_path):
             await peer.socket.disconnect()
 
 
-async def refusal_of(peer: Peer) -> dict:
+async def refusal_of(peer: Peer) -> Any:
     with pytest.raises(socketio.exceptions.ConnectionError):
         await peer.connect()
     return peer.refusal.get("data", peer.refusal)

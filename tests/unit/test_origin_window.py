@@ -3,7 +3,7 @@
 import pytest
 
 from bridge.errors import ConflictError, NotFoundError
-from bridge.server.origin.window import OutOfOrderError, Position
+from bridge.server.origin.window import MediaWindow, OutOfOrderError, Position
 from tests.server import (
     NEXT_SESSION,
     PART,
@@ -16,6 +16,12 @@ from tests.server import (
     part_bytes,
     window,
 )
+
+
+def hint(made: MediaWindow) -> tuple[str, int]:
+    hinted = made.hinted()
+    assert hinted is not None
+    return hinted[0].name, hinted[1]
 
 
 def test_a_segment_is_published_with_the_first_part_of_the_next():
@@ -69,7 +75,7 @@ def test_the_same_part_again_changes_nothing():
     feed(made, range(3))
     assert not made.put_part(SESSION, 1, b"other bytes")
     assert made.find_part(SESSION, 1) == part_bytes(1)
-    assert made.hinted()[1] == 3
+    assert hint(made)[1] == 3
 
 
 def test_a_part_ahead_of_its_turn_is_refused_with_the_one_that_is_wanted():
@@ -78,7 +84,7 @@ def test_a_part_ahead_of_its_turn_is_refused_with_the_one_that_is_wanted():
     with pytest.raises(OutOfOrderError) as refusal:
         made.put_part(SESSION, 4, part_bytes(4))
     assert refusal.value.next == 3
-    assert made.hinted()[1] == 3
+    assert hint(made)[1] == 3
 
 
 def test_a_session_that_begins_in_the_middle_of_a_segment_waits_for_the_next():
@@ -123,9 +129,9 @@ def test_the_old_hint_stays_until_the_new_session_has_a_part():
     made = window()
     feed(made, range(3))
     begin(made, NEXT_SESSION)
-    assert (made.hinted()[0].name, made.hinted()[1]) == (SESSION, 3)
+    assert hint(made) == (SESSION, 3)
     feed(made, range(1), NEXT_SESSION)
-    assert (made.hinted()[0].name, made.hinted()[1]) == (NEXT_SESSION, 1)
+    assert hint(made) == (NEXT_SESSION, 1)
 
 
 def test_a_session_that_dies_before_its_first_part_leaves_no_trace():
@@ -150,7 +156,7 @@ def test_describing_the_current_session_again_changes_nothing():
     made = window()
     feed(made, range(3))
     made.open_session(SESSION, description())
-    assert made.hinted()[1] == 3
+    assert hint(made)[1] == 3
 
 
 def test_discontinuities_are_counted_once_they_have_left_the_playlist():
