@@ -82,6 +82,13 @@ class Door(socketio.AsyncServer):  # type: ignore[misc]
             engineio_logger=False,
         )
 
+    async def close(self) -> None:
+        """Close every connection; the library's own `shutdown` leaves them open. Idempotent."""
+        for eio_sid in list(self.eio.sockets):
+            await self._close(eio_sid)
+        if self.eio.service_task_handle is not None:
+            await self.shutdown()
+
     async def _handle_eio_message(self, eio_sid: str, data: str | bytes) -> None:
         try:
             if not data:

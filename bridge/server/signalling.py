@@ -92,11 +92,12 @@ class Signalling:
             task.add_done_callback(lambda _task: self._telling.pop(room, None))
 
     async def stop(self) -> None:
-        """Close all connections."""
-        for task in list(self._telling.values()):
+        """Close all connections. Idempotent."""
+        await self.server.close()
+        telling = list(self._telling.values())
+        for task in telling:
             task.cancel()
-        await asyncio.gather(*self._telling.values(), return_exceptions=True)
-        await self.server.shutdown()
+        await asyncio.gather(*telling, return_exceptions=True)
 
     def _on(self, event: str, model: type[Message], take: Callable[[str, Any], Any]) -> None:
         async def handler(connection: str, content: object = None, *_extra: object) -> object:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import time
 from typing import Any
 
 import aiohttp
@@ -50,7 +51,7 @@ class Peer:
         await self.socket.connect(self._url, auth=self._auth, transports=["websocket"])
         return self
 
-    async def join(self, **join: object) -> dict:
+    async def join(self, **join: object) -> Any:
         answer = await self.call("join", join)
         if answer["ok"]:
             JoinAck.model_validate(answer)
@@ -60,7 +61,7 @@ class Peer:
     async def call(self, event: str, content: object = None) -> Any:
         return await self.socket.call(event, content, timeout=5)
 
-    async def signal(self, to: "Peer", *, seat: str | None = None, **more: object) -> dict:
+    async def signal(self, to: "Peer", *, seat: str | None = None, **more: object) -> Any:
         content = {
             "to": seat or to.you["seat"],
             "session": to.you["session"],
@@ -390,3 +391,14 @@ async def test_pages_of_other_sites_cannot_connect(hall, origin, admitted):
             with pytest.raises(aiohttp.WSServerHandshakeError) as refusal:
                 await http.ws_connect(url, headers=headers)
             assert refusal.value.status == 400
+
+
+async def test_the_servers_end_closes_every_connection_at_once(tmp_path):
+    async with Server(tmp_path / "data", stand_in(tmp_path / "notes")) as server:
+        hall = Hall(server, "")
+        hall.room = await hall.create()
+        peers = [await hall.seat(role) for role in (Role.HOST, Role.PROPOSITION)]
+        await server.parts.signalling.stop()
+        begin = time.monotonic()
+    assert time.monotonic() - begin < 2
+    await until(lambda: not any(peer.socket.connected for peer in peers), "clients have noticed")

@@ -1,5 +1,8 @@
 // A double of RTCPeerConnection: the signalling states of W3C, and nothing of the network.
 
+// Node has none; a connection only names its streams.
+globalThis.MediaStream ??= /** @type {any} */ (class {});
+
 /** @typedef {{type: string, sdp: string}} Sdp */
 
 export class FakeTrack {

@@ -42,6 +42,8 @@ export class Connection {
   #ignoringOffer = false;
   #settingAnswer = false;
   #hasRemote = false;
+  #speakerStream = new MediaStream();
+  #screenStream = new MediaStream();
   /** @type {RTCIceCandidateInit[]} */
   #earlyCandidates = [];
   /** @type {RTCRtpTransceiver[]} In the order of KINDS; empty before the first offer has come. */
@@ -123,8 +125,11 @@ export class Connection {
 
   #addTransceivers() {
     const { tracks, direction } = this.#options;
-    this.#transceivers = KINDS.map((kind) =>
-      this.#pc.addTransceiver(tracks[kind] ?? (kind === "microphone" ? "audio" : "video"), { direction }),
+    this.#transceivers = KINDS.map((kind, index) =>
+      this.#pc.addTransceiver(tracks[kind] ?? (kind === "microphone" ? "audio" : "video"), {
+        direction,
+        streams: [this.#streamOf(index)],
+      }),
     );
     this.#tellReceivers();
   }
@@ -135,10 +140,20 @@ export class Connection {
     this.#transceivers = this.#pc.getTransceivers().slice(0, KINDS.length);
     const replacing = this.#transceivers.map((transceiver, index) => {
       transceiver.direction = direction;
+      transceiver.sender.setStreams?.(this.#streamOf(index));
       return transceiver.sender.replaceTrack(tracks[/** @type {Kind} */ (KINDS[index])]);
     });
     this.#tellReceivers();
     await Promise.all(replacing);
+  }
+
+  /**
+   * Microphone and camera are one stream: only then does the receiver keep the lips in step.
+   *
+   * @param {number} index of the m-line
+   */
+  #streamOf(index) {
+    return KINDS[index] === "screen" ? this.#screenStream : this.#speakerStream;
   }
 
   #tellReceivers() {
@@ -211,6 +226,7 @@ export class Connection {
   async #limitCamera() {
     const { maxBitrate, maxFramerate, height } = this.#options.camera;
     const sender = this.#transceivers[KINDS.indexOf("camera")]?.sender;
+    /** @type {(RTCRtpSendParameters & {degradationPreference?: string})|undefined} */
     const parameters = sender?.getParameters();
     const [encoding] = parameters?.encodings ?? [];
     if (!sender || !parameters || !encoding) return;
@@ -218,6 +234,8 @@ export class Connection {
     encoding.maxFramerate = maxFramerate;
     const captured = sender.track?.getSettings().height;
     if (height && captured) encoding.scaleResolutionDownBy = Math.max(1, captured / height);
+    // Rather a softer face than one that stutters.
+    parameters.degradationPreference = "maintain-framerate";
     try {
       await sender.setParameters(parameters);
     } catch (error) {

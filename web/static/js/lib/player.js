@@ -9,13 +9,15 @@ const RETRY_MILLISECONDS = 2000;
  * By default hls.js never catches up after a stall. backBufferLength stays at its default: evicting
  * while a part loads has left the player stuck at a segment boundary.
  */
+const MAX_LATENCY_SECONDS = 4;
 const LOW_LATENCY = {
   lowLatencyMode: true,
   liveSyncDuration: 1.2,
-  liveMaxLatencyDuration: 4,
+  liveMaxLatencyDuration: MAX_LATENCY_SECONDS,
   liveSyncOnStallIncrease: 0.25,
   maxLiveSyncPlaybackRate: 1.1,
 };
+const CLOCK_TRUST_SECONDS = 3;
 const PLAYLIST_TYPE = "application/vnd.apple.mpegurl";
 /** Where native playback goes to when asked for the live edge: PART-HOLD-BACK of our playlists. */
 const HOLD_BACK_SECONDS = 1.2;
@@ -64,7 +66,11 @@ export class Player {
   /** Seconds between the making of the picture that is shown and now, null when unknown. */
   get latency() {
     const shown = this.#hls ? this.#hls.playingDate : this.#nativeDate();
-    return shown ? (Date.now() - shown.getTime()) / 1000 : null;
+    if (!shown) return null;
+    const measured = (Date.now() - shown.getTime()) / 1000;
+    const fromEdge = this.#hls?.latency ?? measured;
+    // A viewer's clock may be wrong by any amount; the distance from the edge cannot.
+    return Math.abs(measured - fromEdge) < CLOCK_TRUST_SECONDS && measured > 0 ? measured : fromEdge;
   }
 
   /**
@@ -78,9 +84,28 @@ export class Player {
     this.#open();
   }
 
+  /**
+   * Plays from there on and stays behind, until `goLive` or until the live edge is reached.
+   *
+   * @param {number} seconds backwards when negative
+   */
+  seekBy(seconds) {
+    const { seekable, currentTime } = this.#video;
+    if (seekable.length === 0) return;
+    const wanted = Math.max(seekable.start(0), currentTime + seconds);
+    const edge = this.#edge();
+    if (edge !== null && wanted >= edge) {
+      this.goLive();
+      return;
+    }
+    this.#holdBack(true);
+    this.#video.currentTime = wanted;
+  }
+
   /** To the live edge, playing. */
   goLive() {
-    const edge = this.#hls ? this.#hls.liveSyncPosition : this.#nativeEdge();
+    this.#holdBack(false);
+    const edge = this.#edge();
     if (edge) this.#video.currentTime = edge;
     this.#play();
   }
@@ -138,6 +163,19 @@ export class Player {
     if (state === this.#state) return;
     this.#state = state;
     this.#onState(state, detail);
+  }
+
+  #edge() {
+    return this.#hls ? this.#hls.liveSyncPosition : this.#nativeEdge();
+  }
+
+  /**
+   * hls.js drags whoever is too far behind to the edge, unless it is on purpose.
+   *
+   * @param {boolean} onPurpose
+   */
+  #holdBack(onPurpose) {
+    if (this.#hls) this.#hls.config.liveMaxLatencyDuration = onPurpose ? Infinity : MAX_LATENCY_SECONDS;
   }
 
   #nativeEdge() {

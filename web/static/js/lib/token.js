@@ -21,3 +21,20 @@ export function seatKey(room, token) {
   sessionStorage.setItem(slot, key);
   return key;
 }
+
+/**
+ * The side that a link is for, so that the green room can say it before anybody is asked. Only the
+ * server checks a token; this reads its first half.
+ *
+ * @param {string} token
+ * @returns {"proposition"|"opposition"|null}
+ */
+export function sideInToken(token) {
+  try {
+    const [content = ""] = token.split(".", 1);
+    const { o: role } = JSON.parse(atob(content.replaceAll("-", "+").replaceAll("_", "/")));
+    return role === "proposition" || role === "opposition" ? role : null;
+  } catch {
+    return null;
+  }
+}

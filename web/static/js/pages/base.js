@@ -2,7 +2,7 @@
 
 const fragment = location.hash;
 
-for (const link of document.querySelectorAll("a.language")) {
+for (const link of /** @type {NodeListOf<HTMLAnchorElement>} */ (document.querySelectorAll("a.language"))) {
   link.addEventListener("click", (event) => {
     if (!fragment || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();

@@ -10,27 +10,52 @@ const form = one("#create-form", HTMLFormElement);
 const list = one("#destinations");
 const submit = one("#create", HTMLButtonElement);
 
-/** Says what is wrong with a field, or with an empty message that nothing is. */
+/**
+ * One of the form's own fields.
+ *
+ * @param {string} name
+ */
+function fieldOf(name) {
+  return /** @type {HTMLInputElement|HTMLTextAreaElement} */ (form.elements.namedItem(name));
+}
+
+/**
+ * Says what is wrong with a field, or with an empty message that nothing is.
+ *
+ * @param {Element} field
+ * @param {Element} errorElement
+ * @param {string} message
+ */
 function report(field, errorElement, message) {
   setText(errorElement, message);
   field.setAttribute("aria-invalid", String(message !== ""));
   return message === "";
 }
 
+/** @param {string} value */
 function motionFault(value) {
   if (value === "") return text("create.motion_missing");
   return [...value].length > MOTION_CHARACTERS ? text("create.motion_long") : "";
 }
 
+/**
+ * @param {string} value
+ * @param {string} proposition
+ */
 function oppositionFault(value, proposition) {
   if (value === "") return text("create.opposition_missing");
   return value.toLowerCase() === proposition.toLowerCase() ? text("create.names_same") : "";
 }
 
+/** @param {string} value */
 function isRtmpAddress(value) {
   return /^rtmps?:\/\/[^\s/]+\/\S+$/i.test(value);
 }
 
+/**
+ * @param {string} value
+ * @param {string[]} earlier
+ */
 function destinationFault(value, earlier) {
   if (!isRtmpAddress(value)) return text("create.destination_wrong");
   return earlier.includes(value) ? text("create.destination_twice") : "";
@@ -38,9 +63,9 @@ function destinationFault(value, earlier) {
 
 /** Checks every field, marks the wrong ones; the body to post, or null. */
 function checkedBody() {
-  const motion = form.elements.motion.value.trim();
-  const proposition = form.elements.proposition.value.trim();
-  const opposition = form.elements.opposition.value.trim();
+  const motion = fieldOf("motion").value.trim();
+  const proposition = fieldOf("proposition").value.trim();
+  const opposition = fieldOf("opposition").value.trim();
   const faults = {
     motion: motionFault(motion),
     proposition: proposition === "" ? text("create.proposition_missing") : "",
@@ -48,14 +73,15 @@ function checkedBody() {
   };
   let sound = true;
   for (const [name, fault] of Object.entries(faults)) {
-    sound = report(form.elements[name], one(`#${name}-error`), fault) && sound;
+    sound = report(fieldOf(name), one(`#${name}-error`), fault) && sound;
   }
+  /** @type {string[]} */
   const destinations = [];
   for (const row of list.children) {
-    const field = row.querySelector("input");
+    const field = part(row, "input", HTMLInputElement);
     const value = field.value.trim();
     const fault = value === "" ? "" : destinationFault(value, destinations);
-    sound = report(field, row.querySelector(".field-error"), fault) && sound;
+    sound = report(field, part(row, ".field-error", HTMLElement), fault) && sound;
     if (value !== "") destinations.push(value);
   }
   return sound ? { motion, proposition, opposition, destinations } : null;
@@ -63,25 +89,39 @@ function checkedBody() {
 
 let destinationCount = 0;
 
+/**
+ * What a row of the template has in it.
+ *
+ * @template {HTMLElement} T
+ * @param {Element} row
+ * @param {string} selector
+ * @param {new () => T} type
+ */
+function part(row, selector, type) {
+  const found = row.querySelector(selector);
+  if (!(found instanceof type)) throw new Error(`no ${selector} in a destination`);
+  return found;
+}
+
 function addDestination() {
   const template = one("#destination-template", HTMLTemplateElement);
-  const row = template.content.firstElementChild.cloneNode(true);
-  const field = row.querySelector("input");
-  const error = row.querySelector(".field-error");
-  const secret = row.querySelector(".hint");
+  const row = /** @type {HTMLElement} */ (template.content.firstElementChild?.cloneNode(true));
+  const field = part(row, "input", HTMLInputElement);
+  const error = part(row, ".field-error", HTMLElement);
+  const secret = part(row, ".hint", HTMLElement);
   destinationCount += 1;
   field.id = `destination-${destinationCount}`;
   error.id = `${field.id}-error`;
   secret.id = `${field.id}-secret`;
-  row.querySelector("label").htmlFor = field.id;
+  part(row, "label", HTMLLabelElement).htmlFor = field.id;
   field.setAttribute("aria-describedby", `${secret.id} ${error.id}`);
-  const reveal = row.querySelector("[data-role=reveal]");
+  const reveal = part(row, "[data-role=reveal]", HTMLButtonElement);
   reveal.addEventListener("click", () => {
     const shown = field.type === "password";
     field.type = shown ? "text" : "password";
     reveal.setAttribute("aria-pressed", String(shown));
   });
-  row.querySelector("[data-role=remove]").addEventListener("click", () => {
+  part(row, "[data-role=remove]", HTMLButtonElement).addEventListener("click", () => {
     row.remove();
     one("#add-destination").focus();
   });
@@ -89,19 +129,24 @@ function addDestination() {
   return field;
 }
 
-/** The host link on this origin: a proxy may know the server by another name than the browser does. */
+/**
+ * The host link on this origin: a proxy may know the server by another name than the browser does.
+ *
+ * @param {string} link
+ */
 function hostPath(link) {
   const { pathname, hash } = new URL(link, location.href);
   return pathname + hash;
 }
 
+/** @param {SubmitEvent} event */
 async function create(event) {
   event.preventDefault();
   setText(one("#form-error"), "");
   const body = checkedBody();
   if (body === null) {
     setText(one("#form-error"), text("create.mend"));
-    form.querySelector("[aria-invalid=true]").focus();
+    one("#create-form [aria-invalid=true]").focus();
     return;
   }
   submit.disabled = true;
@@ -120,15 +165,17 @@ async function create(event) {
 }
 
 function countMotion() {
-  const length = [...form.elements.motion.value].length;
+  const length = [...fieldOf("motion").value].length;
   setText(one("#motion-count"), `${length} / ${MOTION_CHARACTERS}`);
 }
 
-form.elements.motion.addEventListener("input", countMotion);
+fieldOf("motion").addEventListener("input", countMotion);
 form.addEventListener("submit", create);
 form.addEventListener("input", ({ target }) => {
-  if (target.getAttribute("aria-invalid") === "true") checkedBody();
+  if (target instanceof Element && target.getAttribute("aria-invalid") === "true") checkedBody();
 });
 one("#add-destination").addEventListener("click", () => addDestination().focus());
 addDestination();
 countMotion();
+// Disabled in the page as served: a submit before this would carry the stream keys off by itself.
+submit.disabled = false;

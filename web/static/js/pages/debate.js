@@ -7,7 +7,7 @@ import { LevelMeter } from "../lib/level-meter.js";
 import { Capture, isAvailable } from "../lib/media-devices.js";
 import { PeerLink, opponentOf } from "../lib/peer-link.js";
 import { RoomClient } from "../lib/room-client.js";
-import { seatKey, tokenFromHash } from "../lib/token.js";
+import { seatKey, sideInToken, tokenFromHash } from "../lib/token.js";
 
 /** @import { JoinAck, Kind, RoomView, Signal, SignalFrom } from "../lib/messages.js" */
 /** @import { LinkState } from "../lib/offering-link.js" */
@@ -27,6 +27,7 @@ import { seatKey, tokenFromHash } from "../lib/token.js";
 const text = await loadText();
 const main = one("main");
 const token = tokenFromHash();
+const ownSide = sideInToken(token);
 const preview = one("#preview", HTMLVideoElement);
 const self = one("#self", HTMLVideoElement);
 const opponentVideo = one("#opponent", HTMLVideoElement);
@@ -197,8 +198,20 @@ function opponent() {
 }
 
 function opponentName() {
-  const isProposition = state.ack?.you.seat === "proposition";
-  return (isProposition ? main.dataset.opposition : main.dataset.proposition) ?? "";
+  return (ownSide === "proposition" ? main.dataset.opposition : main.dataset.proposition) ?? "";
+}
+
+/** Says which side is whose: words on both pages, the side's colour on the pictures. */
+function nameSides() {
+  if (!ownSide) return;
+  const name = main.dataset[ownSide] ?? "";
+  setText(one("#your-side"), text(`debate.you_are_${ownSide}`, { name }));
+  setText(one("#stage-side"), text(`debate.you_are_${ownSide}`, { name }));
+  setText(one("#opponent-name"), opponentName());
+  one(".stage-self").dataset.side = ownSide;
+  one(".stage-opponent").dataset.side = ownSide === "proposition" ? "opposition" : "proposition";
+  one("#your-side").dataset.side = ownSide;
+  one("#stage-side").dataset.side = ownSide;
 }
 
 function opponentWords() {
@@ -354,6 +367,7 @@ function listen() {
 }
 
 Object.assign(window, { __debate: { peer: () => peer.pc, bridge: () => bridge.pc } });
+nameSides();
 listen();
 render();
 if (state.page === "green-room" && token) {

@@ -2,6 +2,10 @@
 
 import { one, setText, show } from "../lib/dom.js";
 
+/** @import { Text } from "../lib/i18n.js" */
+/** @import { Destination, HostView, OutputState, RecordingReport } from "../lib/messages.js" */
+
+/** @type {Record<OutputState, string>} */
 const TONES = {
   preparing: "caution",
   live: "good",
@@ -12,6 +16,10 @@ const TONES = {
 };
 const BYTES_PER_MEGABYTE = 1_000_000;
 
+/**
+ * @param {number} bytes
+ * @param {Text} text
+ */
 function megabytes(bytes, text) {
   const format = new Intl.NumberFormat(document.documentElement.lang, {
     minimumFractionDigits: 1,
@@ -20,22 +28,37 @@ function megabytes(bytes, text) {
   return text("host.megabytes", { size: format.format(bytes / BYTES_PER_MEGABYTE) });
 }
 
+/** @param {HTMLElement} list */
+function rowsOf(list) {
+  return /** @type {HTMLElement[]} */ ([...list.children]);
+}
+
+/**
+ * @param {HTMLElement} list
+ * @param {string} id
+ */
 function destinationRow(list, id) {
-  const known = [...list.children].find((row) => row.dataset.destination === id);
+  const known = rowsOf(list).find((row) => row.dataset.destination === id);
   if (known) return known;
-  const row = one("#destination-template", HTMLTemplateElement).content.firstElementChild.cloneNode(true);
+  const { content } = one("#destination-template", HTMLTemplateElement);
+  const row = /** @type {HTMLElement} */ (content.firstElementChild?.cloneNode(true));
   row.dataset.destination = id;
   list.append(row);
   return row;
 }
 
+/**
+ * @param {Destination[]} destinations
+ * @param {Text} text
+ */
 function renderDestinations(destinations, text) {
   const list = one("#destinations");
   const ids = new Set(destinations.map(({ id }) => id));
-  for (const row of [...list.children]) if (!ids.has(row.dataset.destination)) row.remove();
+  for (const row of rowsOf(list)) if (!ids.has(row.dataset.destination ?? "")) row.remove();
   for (const { id, label, report } of destinations) {
     const row = destinationRow(list, id);
-    const part = (role) => row.querySelector(`[data-role=${role}]`);
+    /** @param {string} role */
+    const part = (role) => /** @type {HTMLElement} */ (row.querySelector(`[data-role=${role}]`));
     setText(part("label"), label);
     setText(part("state"), text(`host.output_${report.state}`));
     part("state").dataset.tone = TONES[report.state];
@@ -46,6 +69,10 @@ function renderDestinations(destinations, text) {
   show(one("#no-destinations"), destinations.length === 0);
 }
 
+/**
+ * @param {RecordingReport|undefined} recording
+ * @param {Text} text
+ */
 function renderRecording(recording, text) {
   const state = one("#recording-state");
   state.dataset.tone = recording ? TONES[recording.state] : "idle";
@@ -54,7 +81,12 @@ function renderRecording(recording, text) {
   setText(one("#recording-detail"), recording ? recording.detail : text("host.recording_hint"));
 }
 
-/** Draws `RoomView.host`; rows stay the same elements, so that screen readers keep their place. */
+/**
+ * Draws `RoomView.host`; rows stay the same elements, so that screen readers keep their place.
+ *
+ * @param {HostView|undefined} host
+ * @param {Text} text
+ */
 export function renderOutputs(host, text) {
   renderDestinations(host?.destinations ?? [], text);
   renderRecording(host?.recording, text);

@@ -3,6 +3,10 @@
 import { one, setText, show } from "../lib/dom.js";
 import { Player } from "../lib/player.js";
 
+/** @import { Text } from "../lib/i18n.js" */
+/** @import { PlayerState } from "../lib/player.js" */
+
+/** @type {Record<PlayerState, string>} */
 const MESSAGES = {
   loading: "host.preview_loading",
   playing: "",
@@ -15,9 +19,12 @@ export class Preview {
   #video = one("#programme", HTMLVideoElement);
   #message = one("#preview-message");
   #listen = one("#listen", HTMLButtonElement);
+  /** @type {Player|null} */
   #player = null;
+  /** @type {string|undefined} */
   #url;
 
+  /** @param {Text} text */
   constructor(text) {
     this.#text = text;
     this.#listen.addEventListener("click", () => {
@@ -26,7 +33,12 @@ export class Preview {
     });
   }
 
-  /** Plays `url`; undefined closes the player. The same address again changes nothing. */
+  /**
+   * Plays `url`; undefined closes the player. The same address again changes nothing.
+   *
+   * @param {string|undefined} url
+   * @param {boolean} ended
+   */
   follow(url, ended) {
     if (url === this.#url && this.#player) return;
     this.#player?.destroy();
@@ -42,6 +54,7 @@ export class Preview {
     this.#player.load(url);
   }
 
+  /** @param {string} key "": nothing */
   #say(key) {
     setText(this.#message, key ? this.#text(key) : "");
   }

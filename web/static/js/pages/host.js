@@ -8,6 +8,12 @@ import { tokenFromHash } from "../lib/token.js";
 import { Preview } from "./host-preview.js";
 import { renderOutputs } from "./host-outputs.js";
 
+/** @import { Links } from "../lib/api.js" */
+/** @import { RoomView, Side } from "../lib/messages.js" */
+/** @import { ClientState, RoomError } from "../lib/room-client.js" */
+/** @typedef {"waiting"|"rehearsal"|"live"|"ended"} ConsoleState */
+
+/** @type {readonly Side[]} */
 const SIDES = ["proposition", "opposition"];
 const INGEST_TONES = { absent: "idle", connecting: "caution", receiving: "good", frozen: "fault" };
 const BROADCAST_TONES = {
@@ -20,57 +26,83 @@ const BROADCAST_TONES = {
 
 const text = await loadText();
 const main = one("main");
+const roomId = main.dataset.room ?? "";
 const token = tokenFromHash();
 const api = new Api(token);
 const preview = new Preview(text);
+/** @type {RoomView|null} */
 let room = null;
 let working = false;
 let connected = false;
 
+/**
+ * @param {HTMLElement} element
+ * @param {string} tone
+ * @param {string} words
+ */
 function setState(element, tone, words) {
   element.dataset.tone = tone;
   setText(element, words);
 }
 
+/** @param {string} words */
 function complain(words) {
   setText(one("#host-error"), words);
 }
 
-/** Complains about what only another link or a reload mends. */
+/**
+ * Complains about what only another link or a reload mends.
+ *
+ * @param {string} words
+ */
 function refuse(words) {
   complain(words);
   setText(one("#action-hint"), "");
 }
 
-/** What the console shows: the phase, with a rehearsal told apart from waiting. */
-function consoleState() {
+/**
+ * What the console shows: the phase, with a rehearsal told apart from waiting.
+ *
+ * @param {RoomView} room
+ * @returns {ConsoleState}
+ */
+function consoleState(room) {
   if (room.phase !== "waiting") return room.phase;
   return room.rehearsal ? "rehearsal" : "waiting";
 }
 
-function absentSides() {
+/** @param {RoomView} room */
+function absentSides(room) {
   const here = new Set(room.participants.map(({ seat }) => seat));
   return SIDES.filter((side) => !here.has(side));
 }
 
-function hint(state) {
+/**
+ * @param {RoomView} room
+ * @param {ConsoleState} state
+ */
+function hint(room, state) {
   if (working) return text("host.working");
   if (state !== "waiting") return text(`host.hint_${state}`);
-  const absent = absentSides();
-  if (absent.length === 2) return text("host.hint_empty");
-  if (absent.length === 1) return text("host.hint_one", { name: room.names[absent[0]] });
+  const [first, second] = absentSides(room);
+  if (second) return text("host.hint_empty");
+  if (first) return text("host.hint_one", { name: room.names[first] });
   return text("host.hint_ready");
 }
 
-function renderSeat(side) {
+/**
+ * @param {RoomView} room
+ * @param {Side} side
+ */
+function renderSeat(room, side) {
   const participant = room.participants.find(({ seat }) => seat === side);
-  const card = one(`#seat-${side}`);
-  const part = (role) => card.querySelector(`[data-role=${role}]`);
+  /** @param {string} role */
+  const part = (role) => one(`#seat-${side} [data-role=${role}]`);
   const here = participant !== undefined;
   const ingest = room.host?.ingests[side] ?? "absent";
   setState(part("presence"), here ? "good" : "idle", text(here ? "host.presence_here" : "host.presence_absent"));
   setState(part("ingest"), INGEST_TONES[ingest], text(`host.ingest_${ingest}`));
-  for (const device of ["microphone", "camera"]) {
+  for (const device of /** @type {const} */ (["microphone", "camera"])) {
     const on = participant?.media[device];
     const key = device === "camera" && participant?.media.screen ? "host.media_screen" : "host.media_on";
     if (here) setState(part(device), on ? "good" : "caution", text(on ? key : "host.media_off"));
@@ -78,7 +110,11 @@ function renderSeat(side) {
   }
 }
 
-function renderActions(state) {
+/**
+ * @param {RoomView} room
+ * @param {ConsoleState} state
+ */
+function renderActions(room, state) {
   const idle = connected && !working;
   const rehearse = one("#rehearse", HTMLButtonElement);
   const goLive = one("#go-live", HTMLButtonElement);
@@ -91,10 +127,11 @@ function renderActions(state) {
   rehearse.disabled = !idle || room.broadcast === "ending";
   goLive.disabled = !idle || room.broadcast === "ending";
   end.disabled = !idle;
-  setText(one("#action-hint"), connected ? hint(state) : text("host.away"));
+  setText(one("#action-hint"), connected ? hint(room, state) : text("host.away"));
 }
 
-function renderBroadcast() {
+/** @param {RoomView} room */
+function renderBroadcast(room) {
   const { programme, restarts } = room.host ?? {};
   setState(one("#broadcast-state"), BROADCAST_TONES[room.broadcast], text(`host.broadcast_${room.broadcast}`));
   const key = restarts ? "host.figures_restarts" : "host.figures";
@@ -102,6 +139,7 @@ function renderBroadcast() {
   setText(one("#programme-figures"), figures);
 }
 
+/** @param {ConsoleState} state */
 function renderPhase(state) {
   main.dataset.state = state;
   const phase = one("#phase");
@@ -113,11 +151,11 @@ function renderPhase(state) {
 
 function render() {
   if (room === null) return;
-  const state = consoleState();
+  const state = consoleState(room);
   renderPhase(state);
-  SIDES.forEach(renderSeat);
-  renderActions(state);
-  renderBroadcast();
+  for (const side of SIDES) renderSeat(room, side);
+  renderActions(room, state);
+  renderBroadcast(room);
   renderOutputs(room.host, text);
   preview.follow(room.broadcast === "on" ? room.host?.preview_url : undefined, state === "ended");
 }
@@ -125,12 +163,17 @@ function render() {
 function tickClock() {
   if (room?.phase !== "live" || !room.started_at) return;
   const seconds = Math.max(0, Math.floor(Date.now() / 1000 - room.started_at));
+  /** @param {number} number */
   const two = (number) => String(number).padStart(2, "0");
   const clock = `${Math.floor(seconds / 3600)}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
   setText(one("#clock"), clock);
 }
 
-/** Asks the server for one change; buttons wait, and a refusal is told in the server's words. */
+/**
+ * Asks the server for one change; buttons wait, and a refusal is told in the server's words.
+ *
+ * @param {() => Promise<unknown>} request
+ */
 async function act(request) {
   working = true;
   complain("");
@@ -146,18 +189,24 @@ async function act(request) {
   }
 }
 
-function goLiveWarning() {
-  const absent = absentSides();
-  if (absent.length === 2) return text("host.go_live_nobody");
-  return absent.length === 1 ? text("host.go_live_absent", { name: room.names[absent[0]] }) : "";
+/** @param {RoomView} room */
+function goLiveWarning(room) {
+  const [first, second] = absentSides(room);
+  if (second) return text("host.go_live_nobody");
+  return first ? text("host.go_live_absent", { name: room.names[first] }) : "";
 }
 
+/**
+ * @param {HTMLDialogElement} dialog
+ * @param {() => void} onYes
+ */
 function ask(dialog, onYes) {
   dialog.returnValue = "";
   dialog.addEventListener("close", () => dialog.returnValue === "yes" && onYes(), { once: true });
   dialog.showModal();
 }
 
+/** @param {HTMLElement} button */
 async function copy(button) {
   const field = one(`#link-${button.dataset.copy}`, HTMLInputElement);
   let words = text("host.copied");
@@ -172,13 +221,18 @@ async function copy(button) {
 }
 
 async function loadLinks() {
-  const links = await api.links(main.dataset.room);
-  for (const button of all("[data-copy]")) {
-    one(`#link-${button.dataset.copy}`, HTMLInputElement).value = links[button.dataset.copy];
+  const links = await api.links(roomId);
+  for (const button of all("[data-copy]", HTMLButtonElement)) {
+    const link = /** @type {keyof Links} */ (button.dataset.copy);
+    one(`#link-${link}`, HTMLInputElement).value = links[link];
     button.disabled = false;
   }
 }
 
+/**
+ * @param {ClientState} state
+ * @param {RoomError} [error]
+ */
 function onState(state, error) {
   connected = state === "joined";
   render();
@@ -187,17 +241,17 @@ function onState(state, error) {
 
 function listen() {
   one("#rehearse").addEventListener("click", () =>
-    act(() => (consoleState() === "rehearsal" ? api.stop(room.id) : api.rehearse(room.id))),
+    act(() => (main.dataset.state === "rehearsal" ? api.stop(roomId) : api.rehearse(roomId))),
   );
   one("#go-live").addEventListener("click", () => {
-    setText(one("#go-live-warning"), goLiveWarning());
-    ask(one("#go-live-dialog", HTMLDialogElement), () => act(() => api.start(room.id)));
+    setText(one("#go-live-warning"), room ? goLiveWarning(room) : "");
+    ask(one("#go-live-dialog", HTMLDialogElement), () => act(() => api.start(roomId)));
   });
   one("#end").addEventListener("click", () =>
-    ask(one("#end-dialog", HTMLDialogElement), () => act(() => api.stop(room.id))),
+    ask(one("#end-dialog", HTMLDialogElement), () => act(() => api.stop(roomId))),
   );
   for (const button of all("[data-copy]")) button.addEventListener("click", () => copy(button));
-  for (const field of all(".link-copy input")) field.addEventListener("focus", () => field.select());
+  for (const field of all(".link-copy input", HTMLInputElement)) field.addEventListener("focus", () => field.select());
   setInterval(tickClock, 250);
 }
 

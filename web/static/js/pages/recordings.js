@@ -11,16 +11,17 @@ const dates = new Intl.DateTimeFormat(document.documentElement.lang, {
   timeStyle: "short",
 });
 
-for (const time of all("time[data-epoch]")) {
+for (const time of all("time[data-epoch]", HTMLTimeElement)) {
   const date = new Date(Number(time.dataset.epoch) * 1000);
   time.dateTime = date.toISOString();
   setText(time, dates.format(date));
 }
 
 for (const button of all("button[data-play]")) {
+  const { motion = "", play = "" } = button.dataset;
   button.addEventListener("click", () => {
-    setText(one("#player-title"), button.dataset.motion);
-    video.src = button.dataset.play;
+    setText(one("#player-title"), motion);
+    video.src = play;
     dialog.showModal();
     // A browser that will not play by itself still shows its own play button.
     video.play().catch(() => video.focus());

@@ -15,6 +15,7 @@ const FIGURES_MILLISECONDS = 500;
 /** More than this is behind on purpose or after a pause: below, the player catches up by itself. */
 const BEHIND_SECONDS = 6;
 const SEEK_SECONDS = 5;
+const LAST_WORDS_MILLISECONDS = 3000;
 const VOLUME_STEP = 0.1;
 
 const text = await loadText();
@@ -38,6 +39,8 @@ const state = {
 /** @type {Player|null} */
 let player = null;
 let emptyPolls = 0;
+/** @type {ReturnType<typeof setTimeout>|undefined} */
+let closing;
 
 /**
  * An address of the API on this page's own origin: a proxy may know the server by another name.
@@ -67,13 +70,21 @@ function open(url) {
 
 /** @param {RoomState} room */
 function take(room) {
-  state.phase = room.phase;
   state.recordings = room.recordings;
-  if (room.phase === "live" && room.hls && !player) open(room.hls);
-  if (room.phase === "ended") {
-    player?.destroy();
-    player = null;
+  if (room.phase === "ended" && player) {
+    closing ??= setTimeout(close, LAST_WORDS_MILLISECONDS);
+    return;
   }
+  state.phase = room.phase;
+  if (room.phase === "live" && room.hls && !player) open(room.hls);
+  render();
+}
+
+/** The viewer is behind the debate: its last words are still to come when it has ended. */
+function close() {
+  player?.destroy();
+  player = null;
+  state.phase = "ended";
   render();
 }
 
@@ -187,23 +198,14 @@ async function togglePictureInPicture() {
   }
 }
 
-/** @param {number} by seconds, never beyond what has been loaded */
-function seek(by) {
-  const { seekable } = video;
-  if (seekable.length === 0) return;
-  const wanted = video.currentTime + by;
-  if (by > 0 && wanted > (player?.hls?.liveSyncPosition ?? Infinity)) player?.goLive();
-  else video.currentTime = Math.max(seekable.start(0), wanted);
-}
-
 /** @type {Record<string, () => void>} */
 const KEYS = {
   " ": togglePlay,
   k: togglePlay,
   m: toggleSound,
   f: toggleFullscreen,
-  ArrowLeft: () => seek(-SEEK_SECONDS),
-  ArrowRight: () => seek(SEEK_SECONDS),
+  ArrowLeft: () => player?.seekBy(-SEEK_SECONDS),
+  ArrowRight: () => player?.seekBy(SEEK_SECONDS),
   ArrowUp: () => setVolume(video.volume + VOLUME_STEP),
   ArrowDown: () => setVolume(video.volume - VOLUME_STEP),
 };
@@ -230,6 +232,7 @@ function listen() {
   one("#go-live").addEventListener("click", () => player?.goLive());
   one("#fullscreen").addEventListener("click", toggleFullscreen);
   one("#pip").addEventListener("click", togglePictureInPicture);
+  video.addEventListener("ended", () => closing && close());
   volume.addEventListener("input", () => setVolume(Number(volume.value)));
   for (const event of ["play", "pause", "volumechange"]) video.addEventListener(event, render);
   document.addEventListener("keydown", onKey);
