@@ -20,8 +20,8 @@ from aiortc import (
 from aiortc.mediastreams import MediaStreamError
 from numpy.typing import NDArray
 
-from bridge.broadcast.rtc import compat
-from bridge.broadcast.rtc.frames import OPUS, VP8, MediaPacket
+from bridge.aiortc_inside import receiving
+from bridge.aiortc_inside.media import OPUS, VP8, MediaPacket
 from bridge.broadcast.rtc.ingest import Ingest
 
 SAMPLE_RATE = 48_000
@@ -195,7 +195,7 @@ class Sender:
     """A debater's browser: a plain RTCPeerConnection with camera and microphone."""
 
     def __init__(self, camera: CameraTrack, microphone: MicrophoneTrack | None = None) -> None:
-        compat.install()  # candidates also on a machine with nothing but loopback
+        receiving.install()  # candidates also on a machine with nothing but loopback
         self.peer = RTCPeerConnection(
             RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
         )

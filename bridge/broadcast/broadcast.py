@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
+from bridge.aiortc_inside import receiving
 from bridge.broadcast.media.compositor import Compositor
 from bridge.broadcast.media.encoder import EncoderSettings
 from bridge.broadcast.media.mixer import Mixer
@@ -15,7 +16,6 @@ from bridge.broadcast.media.stage import build_compositor
 from bridge.broadcast.media.theme import Caption
 from bridge.broadcast.outputs.rack import ProgrammeShape, Rack
 from bridge.broadcast.room_link import RoomLink
-from bridge.broadcast.rtc import compat
 from bridge.broadcast.seat import Seat
 from bridge.clock import Clock
 from bridge.protocol.broadcast_config import BroadcastConfig, CanvasConfig
@@ -78,7 +78,7 @@ class Broadcast:
 
     async def run(self, asked_to_end: asyncio.Event) -> bool:
         """Be on air until `asked_to_end`; False when the programme failed by itself."""
-        compat.install()
+        receiving.install()
         compositor = await asyncio.to_thread(self._draw)
         on_air = self._start(compositor)
         tasks = [

@@ -3,10 +3,11 @@
 import json
 import sys
 
+import aiortc
 import av
 from av.codec.codec import UnknownCodecError
 
-from bridge.broadcast.rtc import compat
+from bridge.aiortc_inside.versions import RECEIVER_ATTRIBUTES
 
 _CODECS = (
     ("libx264", "w", "encodes the programme's picture"),
@@ -39,7 +40,7 @@ def main() -> None:
         {
             "name": "aiortc",
             "ok": True,
-            "found": f"{compat.AIORTC_VERSION}, private names checked",
+            "found": f"{aiortc.__version__}, {len(RECEIVER_ATTRIBUTES)} private names checked",
             "remedy": "",
         }
     )

@@ -21,7 +21,7 @@ from aiortc.mediastreams import MediaStreamTrack
 from aiortc.rtcrtptransceiver import RTCRtpTransceiver
 from aiortc.sdp import SessionDescription, candidate_from_sdp
 
-from bridge.debater.aiortc_inside import Received, count_only, on_picture_loss
+from bridge.aiortc_inside.sending import Received, count_only, on_picture_loss
 from bridge.debater.cadence import Medium
 from bridge.debater.encoder import MediaEncoder
 from bridge.debater.tracks import EncodedTrack, IdleTrack

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final
 
 from bridge.clock import Clock, SystemClock
-from bridge.debater.aiortc_inside import check_version
 from bridge.debater.connection import Connection, ReceivedMedia
 from bridge.debater.drawn import DrawnDebater, SyncPattern
 from bridge.debater.encoder import MediaEncoder
@@ -92,7 +91,6 @@ class Debater:
         Raises TokenError or ConflictError when the server refuses the seat, InputError when the
         film cannot be shown, and SetupError when aiortc is another version.
         """
-        check_version()
         film = await asyncio.to_thread(MediaFile, self._media) if self._media else None
         self._encoder = MediaEncoder(self._clock, on_failure=self._note_encoder_error)
         tasks = [

@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 import pytest_asyncio
 
-from bridge.debater.aiortc_inside import Received
+from bridge.aiortc_inside.sending import Received
 from bridge.debater.debater import Debater, Pattern
 from bridge.errors import ConflictError, InputError, TokenError
 from tests.debater_room import ROOM, BridgeStandIn, SmallRoom

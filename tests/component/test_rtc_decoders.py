@@ -14,8 +14,9 @@ from av.video.codeccontext import VideoCodecContext
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bridge.aiortc_inside.media import H264, OPUS, VP8
 from bridge.broadcast.rtc.audio_decoder import AudioDecoder, OpusConcealment
-from bridge.broadcast.rtc.frames import H264, OPUS, VP8, EncodedFrame, is_keyframe
+from bridge.broadcast.rtc.frames import EncodedFrame, is_keyframe
 from bridge.broadcast.rtc.opus import OpusDecoder, OpusPacketError, packet_samples
 from bridge.broadcast.rtc.video_decoder import PictureDecoder, PictureError, VideoDecoder
 from bridge.clock import SystemClock

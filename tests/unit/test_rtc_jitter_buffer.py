@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.broadcast.rtc.frames import H264, OPUS, EncodedFrame, MediaPacket, is_keyframe
+from bridge.aiortc_inside.media import H264, OPUS, MediaPacket
+from bridge.broadcast.rtc.frames import EncodedFrame, is_keyframe
 from bridge.broadcast.rtc.jitter_buffer import (
     AUDIO_REORDER,
     VIDEO_DEADLINE,

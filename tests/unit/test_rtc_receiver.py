@@ -1,6 +1,7 @@
 import pytest
 
-from bridge.broadcast.rtc.frames import OPUS, EncodedFrame, SenderReport
+from bridge.aiortc_inside.media import OPUS, SenderReport
+from bridge.broadcast.rtc.frames import EncodedFrame
 from bridge.broadcast.rtc.receiver import TrackReceiver
 from bridge.clock import FakeClock
 from tests.rtc import frame_number, frame_packets, packet

@@ -16,7 +16,8 @@ from aiortc import (
 )
 from aiortc.sdp import candidate_from_sdp
 
-from bridge.broadcast.rtc import compat, tasks
+from bridge.aiortc_inside import receiving
+from bridge.broadcast.rtc import tasks
 from bridge.broadcast.rtc.clock_mapping import ClockMapping
 from bridge.broadcast.rtc.offer import MAX_CANDIDATES, Offer, hint_bit_rate, usable_candidate
 from bridge.broadcast.rtc.receive_bitrate import ReceiveBitrate
@@ -74,7 +75,7 @@ class IngestConnection:
         self._sinks = sinks
         self._clock = clock
         self._bit_rate = ReceiveBitrate(most_bit_rate)
-        self._overuse = compat.OveruseProbe()
+        self._overuse = receiving.OveruseProbe()
         self._report_bit_rate: int | None = None
         self._candidates = 0
         self._tasks: list[asyncio.Task[None]] = []
@@ -85,7 +86,7 @@ class IngestConnection:
             playout_delay=playout_delay,
             on_send_time=self._take_send_time,
         )
-        compat.install()
+        receiving.install()
         self._peer = RTCPeerConnection(
             # One transport from the start. Under the default policy a second video stays on a
             # transport that is thrown away (aiortc 1.16 setRemoteDescription, "bundled").
@@ -120,7 +121,7 @@ class IngestConnection:
         before was left out. Raises InputError when there are too many or it is malformed.
         """
         text = str(candidate.get("candidate") or "")
-        if not usable_candidate(text, allow_loopback=compat.only_loopback()):
+        if not usable_candidate(text, allow_loopback=receiving.only_loopback()):
             return
         self._candidates += 1
         if self._candidates > MAX_CANDIDATES:
@@ -180,7 +181,7 @@ class IngestConnection:
 
     def _add_tracks(self, offer: Offer) -> None:
         microphone = self._transceiver("audio", ("opus",))
-        receiver = compat.bridge_receiver(microphone.receiver)
+        receiver = receiving.bridge_receiver(microphone.receiver)
         self.tracks.append(SoundTrack(receiver, self._sinks.microphone, self._context))
         self._add_picture(CAMERA, self._sinks.camera)
         if offer.has_screen:
@@ -192,7 +193,7 @@ class IngestConnection:
             # The browser then sends nothing that would only be thrown away.
             transceiver.direction = "inactive"
             return
-        receiver = compat.bridge_receiver(transceiver.receiver)
+        receiver = receiving.bridge_receiver(transceiver.receiver)
         self.tracks.append(PictureTrack(name, receiver, sink, self._context))
 
     def _transceiver(self, kind: str, codecs: tuple[str, ...]) -> RTCRtpTransceiver:
@@ -229,7 +230,7 @@ class IngestConnection:
 
     async def _probe(self) -> None:
         while True:
-            measured = await compat.measure_round_trip(self._peer)
+            measured = await receiving.measure_round_trip(self._peer)
             if measured is not None:
                 before = self.round_trip if self.round_trip is not None else measured
                 self.round_trip = before + _SMOOTHING * (measured - before)

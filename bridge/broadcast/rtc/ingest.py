@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from bridge.broadcast.rtc import compat, tasks
+from bridge.aiortc_inside import receiving
+from bridge.broadcast.rtc import tasks
 from bridge.broadcast.rtc.connection import IngestConnection, Sinks
 from bridge.broadcast.rtc.offer import check_offer
 from bridge.broadcast.rtc.opus import require_library
@@ -81,7 +82,7 @@ class Ingest:
 
         Raises InputError when it cannot be taken; then the connection there is stays.
         """
-        offer = check_offer(offer_sdp, allow_loopback=compat.only_loopback())
+        offer = check_offer(offer_sdp, allow_loopback=receiving.only_loopback())
         async with self._lock:
             generation = self.generation + 1
             connection = IngestConnection(

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Protocol
 
-from bridge.broadcast.rtc.frames import H264, VP8, EncodedFrame, MediaPacket, is_keyframe
+from bridge.aiortc_inside.media import H264, VP8, MediaPacket
+from bridge.broadcast.rtc.frames import EncodedFrame, is_keyframe
 from bridge.broadcast.rtc.missing import MissingPackets
 from bridge.broadcast.rtc.sequence import Unwrapper
 

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from bridge.broadcast.rtc.frames import EncodedFrame, MediaPacket, SenderReport
+from bridge.aiortc_inside.media import MediaPacket, SenderReport
+from bridge.broadcast.rtc.frames import EncodedFrame
 from bridge.broadcast.rtc.jitter_buffer import (
     AudioJitterBuffer,
     BufferCounters,
@@ -71,7 +72,7 @@ class _Tally:
 
 
 class TrackReceiver:
-    """Glue between the connection and the pure parts. Loop-side only; a `compat.ReceiverTap`.
+    """Glue between the connection and the pure parts. Loop-side only; a `receiving.ReceiverTap`.
 
     `on_frame` gets frames in order; `on_report` the sender's time and the unwrapped timestamp;
     `on_restart` says that timestamps begin anew (another SSRC or another numbering).

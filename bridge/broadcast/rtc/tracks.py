@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Generic, Protocol, TypeVar
 
+from bridge.aiortc_inside.receiving import BridgeReceiver
 from bridge.broadcast.rtc.audio_decoder import AudioDecoder
 from bridge.broadcast.rtc.clock_mapping import ClockMapping
-from bridge.broadcast.rtc.compat import BridgeReceiver
 from bridge.broadcast.rtc.frames import DecoderCounters, EncodedFrame
 from bridge.broadcast.rtc.receiver import TrackCounters, TrackReceiver
 from bridge.broadcast.rtc.sinks import AudioSink, VideoSink

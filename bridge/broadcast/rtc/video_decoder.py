@@ -9,7 +9,8 @@ from typing import Final, Literal
 import av
 from av.video.codeccontext import VideoCodecContext
 
-from bridge.broadcast.rtc.frames import H264, VP8, DecoderCounters, EncodedFrame
+from bridge.aiortc_inside.media import H264, VP8
+from bridge.broadcast.rtc.frames import DecoderCounters, EncodedFrame
 from bridge.broadcast.rtc.sinks import VideoSink
 from bridge.clock import Clock
 from bridge.concurrency.channel import Channel, Overflow

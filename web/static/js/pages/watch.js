@@ -227,6 +227,7 @@ function onKey(event) {
 
 function listen() {
   one("#play").addEventListener("click", togglePlay);
+  video.addEventListener("click", togglePlay);
   one("#mute").addEventListener("click", toggleSound);
   one("#unmute").addEventListener("click", toggleSound);
   one("#go-live").addEventListener("click", () => player?.goLive());

@@ -9,35 +9,36 @@ from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.broadcast.rtc import compat
+from bridge.aiortc_inside import receiving
+from bridge.aiortc_inside.versions import check_attributes, check_versions
 from bridge.errors import SetupError
 
 
-def test_trap_24_another_minor_version_is_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compat, "AIORTC_VERSION", "1.17.0")
+def test_trap_24_another_minor_version_is_refused_in_words() -> None:
     with pytest.raises(SetupError, match=r"aiortc 1\.17\.0 is installed"):
-        compat._check_versions()
+        check_versions("1.17.0", "0.13.0")
+    with pytest.raises(SetupError, match=r"aioice 0\.14\.0 is installed"):
+        check_versions("1.16.0", "0.14.0")
 
 
-def test_a_private_name_that_is_gone_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compat, "_MANGLED", (*compat._MANGLED, "nonesuch"))
-    with pytest.raises(SetupError, match="nonesuch"):
-        compat._check_versions()
+def test_a_private_name_that_is_gone_is_named() -> None:
+    with pytest.raises(SetupError, match="decoder_queue"):
+        check_attributes(["_RTCRtpReceiver__codecs"])
 
 
 def test_install_is_idempotent() -> None:
-    compat.install()
-    compat.install()
-    assert vars(rtcpeerconnection)["RTCRtpReceiver"] is compat.BridgeReceiver
+    receiving.install()
+    receiving.install()
+    assert vars(rtcpeerconnection)["RTCRtpReceiver"] is receiving.BridgeReceiver
 
 
 def test_loopback_is_offered_where_there_is_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compat, "_system_addresses", lambda use_ipv4, use_ipv6: [])
-    assert compat.host_addresses(use_ipv4=True, use_ipv6=True) == ["127.0.0.1"]
-    assert compat.only_loopback()
-    monkeypatch.setattr(compat, "_system_addresses", lambda use_ipv4, use_ipv6: ["192.0.2.2"])
-    assert compat.host_addresses(use_ipv4=True, use_ipv6=True) == ["192.0.2.2"]
-    assert not compat.only_loopback()
+    monkeypatch.setattr(receiving, "_system_addresses", lambda use_ipv4, use_ipv6: [])
+    assert receiving.host_addresses(use_ipv4=True, use_ipv6=True) == ["127.0.0.1"]
+    assert receiving.only_loopback()
+    monkeypatch.setattr(receiving, "_system_addresses", lambda use_ipv4, use_ipv6: ["192.0.2.2"])
+    assert receiving.host_addresses(use_ipv4=True, use_ipv6=True) == ["192.0.2.2"]
+    assert not receiving.only_loopback()
 
 
 @pytest.mark.parametrize(
@@ -56,19 +57,19 @@ def test_loopback_is_offered_where_there_is_nothing_else(monkeypatch: pytest.Mon
 def test_payload_headers_are_taken_off(
     codec: str, payload: bytes, expected: tuple[bytes, bool]
 ) -> None:
-    assert compat._depayload(codec, payload) == expected
+    assert receiving._depayload(codec, payload) == expected
 
 
 @given(st.sampled_from(["VP8", "H264", "opus"]), st.binary(max_size=60))
 def test_trap_18_no_payload_raises_anything_that_is_not_caught(codec: str, payload: bytes) -> None:
     try:
-        compat._depayload(codec, payload)
+        receiving._depayload(codec, payload)
     except (ValueError, IndexError, struct.error):
         return
 
 
 def test_a_new_ssrc_finds_its_m_line_by_mid() -> None:
-    router: Any = compat._MidRouter()
+    router: Any = receiving._MidRouter()
     camera: Any = SimpleNamespace()
     screen: Any = SimpleNamespace()
     for receiver, mid, ssrc in ((_Hashable(camera), "1", 11), (_Hashable(screen), "2", 22)):
@@ -87,7 +88,7 @@ class _Hashable:
 
 
 async def test_a_leaping_timestamp_does_not_end_the_receiver_reports() -> None:
-    statistics = compat._CappedStatistics(90_000)
+    statistics = receiving._CappedStatistics(90_000)
     for number in range(200):
         statistics.add(rtp.RtpPacket(sequence_number=number, timestamp=number % 2 * 0xFFFFFFFF))
     struct.pack("!L", statistics.jitter)
@@ -95,8 +96,8 @@ async def test_a_leaping_timestamp_does_not_end_the_receiver_reports() -> None:
 
 
 def test_retransmission_of_an_unknown_source_is_dropped() -> None:
-    compat.install()
-    receiver = compat.BridgeReceiver("video", SimpleNamespace(state="new"))  # type: ignore[arg-type]
+    receiving.install()
+    receiver = receiving.BridgeReceiver("video", SimpleNamespace(state="new"))  # type: ignore[arg-type]
     codec = RTCRtpCodecParameters(
         mimeType="video/rtx", clockRate=90_000, payloadType=97, parameters={"apt": 96}
     )

@@ -1,6 +1,6 @@
-"""The inside of aiortc and aioice: the only module that says their private names.
+"""Receiving through our own jitter buffer: what is changed in aiortc and aioice, and why.
 
-What is changed, and why (notes/aiortc.md):
+Measured in notes/aiortc.md:
 
 - a receiver can have a `ReceiverTap`; then packets go to it, depayloaded, and the stock jitter
   buffer, decoder thread and frame queue are never used;
@@ -10,8 +10,7 @@ What is changed, and why (notes/aiortc.md):
 - a machine with nothing but loopback has candidates all the same;
 - Opus in-band FEC is asked for.
 
-Connections that attach no tap behave as before. A new minor version fails at import: then read its
-source again before widening the check.
+Connections that attach no tap behave as before.
 """
 
 import asyncio
@@ -22,7 +21,6 @@ from typing import Any, Final, Protocol
 
 import aioice
 import aioice.ice
-import aiortc
 from aiortc import RTCPeerConnection, rate, rtcdtlstransport, rtcpeerconnection, rtp
 from aiortc.codecs import CODECS, is_rtx
 from aiortc.codecs.h264 import NAL_TYPE_STAP_A, H264PayloadDescriptor
@@ -31,40 +29,15 @@ from aiortc.rtcdtlstransport import RTCDtlsTransport
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters, RTCRtpReceiveParameters
 from aiortc.rtcrtpreceiver import RTCRtpReceiver, StreamStatistics
 
-from bridge.broadcast.rtc.frames import H264, VP8, MediaPacket, SenderReport
+from bridge.aiortc_inside.media import H264, VP8, MediaPacket, SenderReport
+from bridge.aiortc_inside.versions import RECEIVER_ATTRIBUTES
 from bridge.errors import SetupError
 
 logger = logging.getLogger(__name__)
 
-AIORTC_VERSION: Final[str] = aiortc.__version__
-AIOICE_VERSION: Final[str] = aioice.__version__
-
-_MANGLED: Final = ("codecs", "rtx_ssrc", "remote_streams", "started", "rtcp_task", "rtcp_exited")
 _H264_SPS: Final = 7
 _OPUS_FEC: Final = {"minptime": 10, "useinbandfec": 1}
 _NTP_FRACTION: Final = 1 << 32
-
-
-def _check_versions() -> None:
-    """Raise SetupError when another aiortc or aioice is installed than this was written for."""
-    for name, found, known in (
-        ("aiortc", AIORTC_VERSION, "1.16."),
-        ("aioice", AIOICE_VERSION, "0.13."),
-    ):
-        if not found.startswith(known):
-            message = (
-                f"{name} {found} is installed, the receive path knows {known}*. "
-                "Install the locked packages: `make setup`."
-            )
-            raise SetupError(message)
-    stored = RTCRtpReceiver.__init__.__code__.co_names
-    unknown = [name for name in _MANGLED if f"_RTCRtpReceiver__{name}" not in stored]
-    if unknown:
-        message = f"aiortc {AIORTC_VERSION} has no receiver attributes {unknown}: `make setup`."
-        raise SetupError(message)
-
-
-_check_versions()
 
 
 class ReceiverTap(Protocol):
@@ -220,7 +193,7 @@ class BridgeReceiver(RTCRtpReceiver):
 
 
 def _private(receiver: RTCRtpReceiver, name: str) -> Any:
-    if name not in _MANGLED:
+    if name not in RECEIVER_ATTRIBUTES:
         raise KeyError(name)
     return getattr(receiver, f"_RTCRtpReceiver__{name}")
 
@@ -317,7 +290,7 @@ def install() -> None:
 def bridge_receiver(receiver: RTCRtpReceiver) -> BridgeReceiver:
     """`receiver` as what `install` made it. Raises SetupError if it was made before."""
     if not isinstance(receiver, BridgeReceiver):
-        message = "compat.install() must be called before connections are made"
+        message = "receiving.install() must be called before connections are made"
         raise SetupError(message)
     return receiver
 

@@ -1,4 +1,4 @@
-"""The debater's only use of aiortc's private names: two hooks, checked against the version.
+"""What a headless debater needs of aiortc's inside: two hooks.
 
 Both exist because aiortc has no public way: to hear of a picture loss when the packets come
 encoded, and to receive without decoding (notes/aiortc.md, section 3).
@@ -9,14 +9,10 @@ from dataclasses import dataclass
 from queue import Queue
 from typing import Final
 
-import aiortc
 from aiortc import RTCRtpReceiver, RTCRtpSender
 from aiortc.jitterbuffer import JitterFrame
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 
-from bridge.errors import SetupError
-
-_VERSION: Final = "1.16."
 _DECODER_QUEUE: Final = "_RTCRtpReceiver__decoder_queue"
 
 
@@ -27,15 +23,6 @@ class Received:
     frames: int = 0
     """Whole encoded pictures, or packets of sound."""
     bytes: int = 0
-
-
-def check_version() -> None:
-    """Raise SetupError unless aiortc is the version whose inside is known here."""
-    if not aiortc.__version__.startswith(_VERSION):
-        message = (
-            f"aiortc {aiortc.__version__} is installed, {_VERSION}x is needed: run 'make setup'."
-        )
-        raise SetupError(message)
 
 
 def on_picture_loss(sender: RTCRtpSender, request_keyframe: Callable[[], None]) -> None:
