@@ -13,6 +13,11 @@ import tempfile
 import time
 from pathlib import Path
 
+from playwright.async_api import async_playwright
+
+from bridge.protocol.messages import IngestState
+from bridge.rooms.model import Side
+from tests.e2e.browsers import chromium
 from tests.e2e.stack import Bridge, HeadlessDebater, HostEye
 from tests.helpers import until
 
@@ -50,15 +55,12 @@ async def measure(bridge: Bridge, clips: list[Path], folder: Path) -> None:
         await until(lambda: eye.room and len(eye.room.participants) == 2, "both are there")
         begin = time.monotonic()
         await bridge.call("POST", f"/api/v1/rooms/{room['id']}/start", token=room["host_token"])
-        first_part = await first(bridge, room, ".m4s", begin)
-        first_segment = await first(bridge, room, "#EXTINF", begin)
-        await until(
-            lambda: eye.room and eye.room.host
-            and list(eye.room.host.ingests.values()) == ["receiving", "receiving"],
-            "both are received",
-        )  # fmt: skip
-        received = time.monotonic() - begin
-        await asyncio.sleep(3)
+        first_part, first_segment, received = await asyncio.gather(
+            first(bridge, room, ".m4s", begin),
+            first(bridge, room, "#EXTINF", begin),
+            both_received(eye, begin),
+        )
+        first_frames = [await first_frame(f"{bridge.url}/watch/{room['id']}") for _ in range(3)]
         if not clips:
             clips = await take_down(bridge, room, folder)
         process = bridge.busiest_broadcast()
@@ -86,9 +88,35 @@ async def measure(bridge: Bridge, clips: list[Path], folder: Path) -> None:
     say("")
     say(f"programme: {programme}")
     say(
-        f"from POST start: first part {first_part:.2f} s, first whole segment "
-        f"{first_segment:.2f} s, both debaters received {received:.2f} s"
+        f"from POST start: both debaters connected {received:.2f} s, first playable part "
+        f"{first_part:.2f} s, first whole segment {first_segment:.2f} s "
+        f"({first_segment - received:.2f} s after both were connected)"
     )
+    frames = ", ".join(f"{seconds:.2f}" for seconds in first_frames)
+    say(f"from a spectator opening the page to the first frame, a new browser each: {frames} s")
+
+
+async def both_received(eye: HostEye, begin: float) -> float:
+    """Seconds from `begin` until the broadcast has both debaters' media."""
+    await until(
+        lambda: all(eye.ingest(side) is IngestState.RECEIVING for side in Side),
+        "both debaters are received",
+    )
+    return time.monotonic() - begin
+
+
+async def first_frame(watch_page: str) -> float:
+    """Seconds from opening the watch page in a fresh Chromium to its first frame on screen."""
+    async with async_playwright() as playwright, chromium(playwright, None) as browser:
+        page = await browser.new_page()
+        begin = time.monotonic()
+        await page.goto(watch_page, wait_until="commit")
+        await page.wait_for_selector("#programme", state="attached")
+        await page.evaluate(
+            "() => new Promise(shown => document.getElementById('programme')"
+            ".requestVideoFrameCallback(() => shown(null)))"
+        )
+        return time.monotonic() - begin
 
 
 async def first(bridge: Bridge, room: dict, mark: str, begin: float) -> float:
