@@ -45,22 +45,24 @@ async def save_last_segment(bridge: Bridge, room: dict, target) -> None:
 async def test_a_debater_who_leaves_becomes_a_placeholder_at_30_fps(bridge, tmp_path):
     room = await bridge.create()
     await start(bridge, room)
-    async with HostEye(room["links"]["host"]) as eye:
-        async with HeadlessDebater(room["links"]["proposition"]):
-            async with HeadlessDebater(room["links"]["opposition"]):
-                await until(
-                    lambda: {eye.ingest(side) for side in Side} == {IngestState.RECEIVING},
-                    "both debaters are received",
-                )
-                before = await segments(bridge, room)
-                await until(lambda: _grown(bridge, room, before + 2), "two more segments")
-                await save_last_segment(bridge, room, tmp_path / "both.mp4")
+    async with (
+        HostEye(room["links"]["host"]) as eye,
+        HeadlessDebater(room["links"]["proposition"]),
+    ):
+        async with HeadlessDebater(room["links"]["opposition"]):
             await until(
-                lambda: eye.ingest(Side.OPPOSITION) is IngestState.ABSENT, "the opposition is gone"
+                lambda: {eye.ingest(side) for side in Side} == {IngestState.RECEIVING},
+                "both debaters are received",
             )
             before = await segments(bridge, room)
             await until(lambda: _grown(bridge, room, before + 2), "two more segments")
-            await save_last_segment(bridge, room, tmp_path / "one.mp4")
+            await save_last_segment(bridge, room, tmp_path / "both.mp4")
+        await until(
+            lambda: eye.ingest(Side.OPPOSITION) is IngestState.ABSENT, "the opposition is gone"
+        )
+        before = await segments(bridge, room)
+        await until(lambda: _grown(bridge, room, before + 2), "two more segments")
+        await save_last_segment(bridge, room, tmp_path / "one.mp4")
     both, one = decode(tmp_path / "both.mp4"), decode(tmp_path / "one.mp4")
     for segment in (both, one):
         # On the grid, and never a break. That no tick at all is skipped depends on who else uses
