@@ -7,7 +7,6 @@
     │   └── ConflictError         right request, wrong moment (a seat is taken, the debate is over)
     ├── SettingsError             the operator's settings contradict each other
     ├── SetupError                something the machine must have is missing
-    ├── LifecycleError            a life cycle was asked to go backwards
     ├── ChannelClosedError        nobody will read what is written any more
     ├── StreamEndedError          the awaited part will never come: the stream is over
     ├── ThemeError                a theme cannot be used; names the element
@@ -65,12 +64,6 @@ class SetupError(BridgeError):
     """Something the machine must have is missing."""
 
     code = "setup"
-
-
-class LifecycleError(BridgeError):
-    """A life cycle was asked to go backwards."""
-
-    code = "lifecycle"
 
 
 class ChannelClosedError(BridgeError):

@@ -7,31 +7,11 @@ from hypothesis import strategies as st
 from pydantic import HttpUrl, ValidationError
 
 from bridge.concurrency.backoff import Backoff
-from bridge.concurrency.lifecycle import Lifecycle, Stage
-from bridge.concurrency.mailbox import Mailbox
 from bridge.concurrency.worker import Worker
-from bridge.errors import ConflictError, LifecycleError
+from bridge.errors import ConflictError
 from bridge.log import Redactor, mask_url
 from bridge.rooms.model import Phase, Role, Room, Side, new_room_id
 from bridge.settings import Settings
-
-
-def test_mailbox_keeps_the_newest_and_counts_the_rest():
-    mailbox: Mailbox[str] = Mailbox()
-    mailbox.put("a")
-    mailbox.put("b")
-    assert mailbox.take() == "b"
-    assert mailbox.take() is None
-    assert mailbox.overwritten == 1
-
-
-def test_a_life_cycle_never_goes_back():
-    life = Lifecycle()
-    life.advance(Stage.LIVE)
-    life.advance(Stage.ENDING)
-    assert life.stopping
-    with pytest.raises(LifecycleError):
-        life.advance(Stage.LIVE)
 
 
 def test_a_worker_tells_its_owner_what_it_failed_of(caplog):
