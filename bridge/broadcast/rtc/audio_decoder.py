@@ -141,7 +141,7 @@ class AudioDecoder:
                 if item is not None:
                     self._decode(item)
         except ChannelClosedError:
-            pass
+            pass  # closed and drained: that is the end
         finally:
             self._concealment.close()
 

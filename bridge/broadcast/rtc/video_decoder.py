@@ -149,7 +149,7 @@ class VideoDecoder:
                 if item is not None:
                     following = self._show(item)
         except ChannelClosedError:
-            pass
+            pass  # closed and drained: that is the end
 
     def _show(self, item: _Due) -> _Due | None:
         """Decode one frame and show it; returns the frame after it if that has come."""
