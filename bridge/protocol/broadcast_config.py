@@ -5,9 +5,10 @@ a broadcast never outlives its server. Secrets travel here because argv and envi
 """
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.networks import IPvAnyAddress
 
 from bridge.rooms.model import Side
 
@@ -49,6 +50,24 @@ class RecordingConfig(BaseModel):
     """1 for the first broadcast of a debate, one more for each restart."""
 
 
+class NetworkConfig(BaseModel):
+    """Where debaters' media reaches the broadcast; see `Settings` for each field."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    public_address: tuple[IPvAnyAddress, ...] = ()
+    advertise_private: bool = True
+    udp_ports: tuple[int, int] | None = None
+    """Lowest and highest."""
+    udp_interfaces: tuple[str, ...] = ()
+    udp_ipv6: bool = True
+    refuse_private_candidates: bool = False
+
+
+ANYWHERE: Final = NetworkConfig()
+"""Every address of the machine, ports of the system's choice."""
+
+
 class BroadcastConfig(BaseModel):
     """Everything a broadcast process is told."""
 
@@ -65,7 +84,9 @@ class BroadcastConfig(BaseModel):
     names: dict[Side, str]
     theme: str = "classic"
     canvas: CanvasConfig = CanvasConfig()
+    network: NetworkConfig = NetworkConfig()
     playout_delay_ms: int = 250
+    max_playout_delay_ms: int = 1000
     destinations: tuple[DestinationConfig, ...] = ()
     recording: RecordingConfig | None = None
     allow_private_destinations: bool = False

@@ -66,6 +66,13 @@ class IceCandidate(Message):
     model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
 
 
+class ErrorBody(Message):
+    """What went wrong: `code` for programs, `message` for people."""
+
+    code: str
+    message: str
+
+
 class Signal(Message):
     """`signal` to the server: one step of a negotiation, for another seat."""
 
@@ -76,11 +83,16 @@ class Signal(Message):
     """Which RTCPeerConnection of the pair this belongs to; others are ignored."""
     description: SessionDescription | None = None
     candidate: IceCandidate | None = None
+    rejoin: Literal[True] | None = None
+    """The bridge gets nothing on this link any more: its owner makes the next one."""
+    refusal: ErrorBody | None = None
+    """Why the bridge cannot take the link's offer."""
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
-        if (self.description is None) == (self.candidate is None):
-            message = "a signal carries either a description or a candidate"
+        steps = (self.description, self.candidate, self.rejoin, self.refusal)
+        if sum(step is not None for step in steps) != 1:
+            message = "a signal carries one of description, candidate, rejoin and refusal"
             raise ValueError(message)
         return self
 
@@ -94,6 +106,8 @@ class SignalFrom(Message):
     link: LinkId
     description: SessionDescription | None = None
     candidate: IceCandidate | None = None
+    rejoin: Literal[True] | None = None
+    refusal: ErrorBody | None = None
 
 
 class IngestState(StrEnum):
@@ -103,6 +117,46 @@ class IngestState(StrEnum):
     CONNECTING = "connecting"
     RECEIVING = "receiving"
     FROZEN = "frozen"
+
+
+class IngestReport(Message):
+    """What the bridge gets of a debater, over the last second."""
+
+    state: IngestState
+    round_trip_ms: float | None = None
+    kbps: float = 0.0
+    pictures_per_second: float = 0.0
+    lost_percent: float = 0.0
+    """Of the packets; most of them came again in time."""
+    concealed_ms: float = 0.0
+    """Sound that was made up, of the last second."""
+
+
+class NetworkHealth(StrEnum):
+    """A debater's uplink in one word, as he and the host see it."""
+
+    GOOD = "good"
+    FAIR = "fair"
+    POOR = "poor"
+    LOST = "lost"
+
+
+class LegHealth(Message):
+    """One of a debater's two connections, by his browser's `getStats`."""
+
+    health: NetworkHealth
+    round_trip_ms: Annotated[float | None, Field(ge=0, le=60_000)] = None
+    lost_percent: Annotated[float | None, Field(ge=0, le=100)] = None
+    kbps: Annotated[float, Field(ge=0, le=1_000_000)] = 0.0
+    pictures_per_second: Annotated[float | None, Field(ge=0, le=240)] = None
+
+
+class Health(Message):
+    """`health`: how a debater's uplink does, every few seconds."""
+
+    bridge: LegHealth
+    peer: LegHealth | None = None
+    """None: the opponent is not there."""
 
 
 class OutputState(StrEnum):
@@ -148,7 +202,7 @@ class BroadcastReport(Message):
     """`report`: the broadcast tells the server how it does, once a second and at each change."""
 
     programme: ProgrammeReport
-    ingests: dict[Side, IngestState]
+    ingests: dict[Side, IngestReport]
     hls: OutputState
     destinations: tuple[DestinationReport, ...] = ()
     recording: RecordingReport | None = None
@@ -162,6 +216,8 @@ class ParticipantView(Message):
     generation: int
     """Counts the joins of this seat; the highest is the current one."""
     media: MediaState
+    ingest: IngestState | None = None
+    """How the bridge gets this debater; None while there is no broadcast."""
 
 
 class BroadcastState(StrEnum):
@@ -188,7 +244,9 @@ class HostView(Message):
     preview_url: str | None = None
     """Multivariant playlist of the programme, also in rehearsal."""
     destinations: tuple[DestinationView, ...]
-    ingests: dict[Side, IngestState]
+    ingests: dict[Side, IngestReport]
+    health: dict[Side, Health] = Field(default_factory=dict)
+    """What the debaters' browsers say of their uplinks."""
     programme: ProgrammeReport | None = None
     recording: RecordingReport | None = None
     restarts: int
@@ -242,13 +300,6 @@ class Ack(Message):
     ok: Literal[True] = True
 
 
-class ErrorBody(Message):
-    """What went wrong: `code` for programs, `message` for people."""
-
-    code: str
-    message: str
-
-
 class ErrorAck(Message):
     """Answer to an event that was refused; nothing has changed."""
 
@@ -270,6 +321,7 @@ EVENTS_TO_SERVER: Final[dict[str, type[Message]]] = {
     "join": Join,
     "signal": Signal,
     "media": MediaState,
+    "health": Health,
     "leave": Leave,
     "report": BroadcastReport,
 }

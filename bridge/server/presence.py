@@ -11,6 +11,7 @@ from bridge.errors import ConflictError
 from bridge.protocol.messages import (
     BRIDGE_SEAT,
     BroadcastReport,
+    Health,
     Join,
     MediaState,
     ParticipantView,
@@ -37,6 +38,7 @@ class Occupant:
     generation: int
     seat_key: str | None
     media: MediaState
+    health: Health | None = None
 
     @property
     def you(self) -> You:
@@ -124,12 +126,17 @@ class Presence:
 
     def set_media(self, connection: str, media: MediaState) -> Occupant:
         """Note what a debater sends."""
-        occupant = replace(self.find(connection), media=media)
-        self._connections[connection] = occupant
-        seats = self._rooms[occupant.room].seats
-        if occupant.seat in seats:
-            seats[occupant.seat] = occupant
-        return occupant
+        return self._keep(replace(self.find(connection), media=media))
+
+    def set_health(self, connection: str, health: Health) -> Occupant:
+        """Note how a debater's uplink does."""
+        return self._keep(replace(self.find(connection), health=health))
+
+    def health(self, room: str) -> dict[Side, Health]:
+        """Return what the debaters who are there said of their uplinks."""
+        seats = self._rooms.get(room)
+        sitting = {side: seats.seats.get(side.value) for side in Side} if seats else {}
+        return {side: one.health for side, one in sitting.items() if one and one.health}
 
     def set_report(self, connection: str, report: BroadcastReport) -> Occupant:
         """Note how the broadcast does. Raises ConflictError from anybody else."""
@@ -161,9 +168,14 @@ class Presence:
         seats = self._rooms.get(room)
         if seats is None:
             return ()
+        ingests = seats.report.ingests if seats.report else {}
         return tuple(
             ParticipantView(
-                seat=side, session=one.session, generation=one.generation, media=one.media
+                seat=side,
+                session=one.session,
+                generation=one.generation,
+                media=one.media,
+                ingest=ingests[side].state if side in ingests else None,
             )
             for side in Side
             if (one := seats.seats.get(side.value)) is not None
@@ -175,6 +187,13 @@ class Presence:
         if seats is None:
             return {}
         return {one.connection: one for one in (*seats.seats.values(), *seats.hosts.values())}
+
+    def _keep(self, occupant: Occupant) -> Occupant:
+        self._connections[occupant.connection] = occupant
+        seats = self._rooms[occupant.room].seats
+        if occupant.seat in seats:
+            seats[occupant.seat] = occupant
+        return occupant
 
     def _seat(self, room: _Seats, connection: str, room_id: str, seat: str, join: Join) -> Occupant:
         generation = room.generations[seat] = room.generations.get(seat, 0) + 1

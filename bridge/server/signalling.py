@@ -11,12 +11,13 @@ from pydantic import ValidationError
 from bridge.clock import Clock
 from bridge.errors import BridgeError, ConflictError, InputError
 from bridge.protocol.messages import (
+    BRIDGE_SEAT,
     Ack,
     BroadcastReport,
     ConnectAuth,
     ErrorAck,
     ErrorBody,
-    IceServer,
+    Health,
     Join,
     JoinAck,
     Leave,
@@ -31,6 +32,7 @@ from bridge.protocol.messages import (
 from bridge.protocol.tokens import Grant, TokenSigner
 from bridge.rooms.model import Role
 from bridge.server.door import Door
+from bridge.server.ice_servers import IceServers
 from bridge.server.presence import Occupant, Presence
 from bridge.server.problems import explain
 from bridge.server.rate import TokenBucket
@@ -57,7 +59,7 @@ class Signalling:
         *,
         view: Callable[[str, bool], RoomView],
         admit: Callable[[Grant], Awaitable[None]],
-        ice_servers: tuple[str, ...],
+        ice_servers: IceServers,
         public_url: str | None,
         clock: Clock,
     ) -> None:
@@ -65,7 +67,7 @@ class Signalling:
         self._signer = signer
         self._view = view
         self._admit = admit
-        self._ice_servers = tuple(IceServer(urls=url) for url in ice_servers)
+        self._ice_servers = ice_servers
         self._clock = clock
         self._grants: dict[str, Grant] = {}
         self._buckets: dict[str, TokenBucket] = {}
@@ -78,6 +80,7 @@ class Signalling:
         self._on("join", Join, self._join)
         self._on("signal", Signal, self._signal)
         self._on("media", MediaState, self._media)
+        self._on("health", Health, self._health)
         self._on("leave", Leave, self._leave)
         self._on("report", BroadcastReport, self._report)
         self.server.on("*", self._refuse_unknown)
@@ -174,12 +177,15 @@ class Signalling:
         return JoinAck(
             you=occupant.you,
             polite=side.polite if side else False,
-            ice_servers=self._ice_servers,
+            ice_servers=self._ice_servers.of(grant.room, side) if side else (),
             room=self._view(grant.room, grant.role is Role.HOST),
         )
 
     async def _signal(self, connection: str, signal: Signal) -> Ack:
         sender = self._presence.find(connection)
+        if (signal.rejoin or signal.refusal) and sender.seat != BRIDGE_SEAT:
+            words = "Only the bridge refuses offers and tells others to rejoin."
+            raise InputError(words, code="token_role")
         if signal.description is not None:
             check_sdp(signal.description.sdp)
         receiver = self._presence.address(sender, signal.to, signal.session)
@@ -190,6 +196,8 @@ class Signalling:
                 "link": signal.link,
                 "description": signal.description,
                 "candidate": signal.candidate,
+                "rejoin": signal.rejoin,
+                "refusal": signal.refusal,
             }
         )
         await self.server.emit("signal", dump(message), to=receiver.connection)
@@ -197,6 +205,10 @@ class Signalling:
 
     async def _media(self, connection: str, media: MediaState) -> Ack:
         self.changed(self._presence.set_media(connection, media).room)
+        return Ack()
+
+    async def _health(self, connection: str, health: Health) -> Ack:
+        self.changed(self._presence.set_health(connection, health).room)
         return Ack()
 
     async def _leave(self, connection: str, _leave: Leave) -> Ack:

@@ -39,9 +39,46 @@ describe("the leg to the bridge", () => {
       from: "bridge", session: "bridge-1", link: "pro-1.1", description: { type: "answer", sdp: "answer" },
     }));
     await settle();
-    assert.deepEqual(bench.pc.transceivers[1]?.sender.parameters.encodings, [
-      { maxBitrate: 1_500_000, maxFramerate: 30, scaleResolutionDownBy: 2 },
-    ]);
+    const [microphone, camera, screen] = bench.pc.transceivers.map(({ sender }) => sender.parameters.encodings[0]);
+    const first = { priority: "high", networkPriority: "high" };
+    assert.deepEqual(microphone, first);
+    assert.deepEqual(camera, {
+      ...first, maxBitrate: 1_500_000, maxFramerate: 30, active: true, scaleResolutionDownBy: 2,
+    });
+    assert.deepEqual(screen, { ...first, maxBitrate: 1_500_000, active: false });
+    link.close();
+  });
+
+  it("makes the next connection at once when the bridge gets nothing on this one", async () => {
+    const { bench, link } = newLink();
+    link.follow(ON, ACK);
+    await settle();
+    bench.pc.becomes("connected");
+    const rejoin = { from: "bridge", session: "bridge-1", rejoin: true };
+    link.take(/** @type {any} */ ({ ...rejoin, link: "pro-1.0" }));
+    assert.equal(bench.connections.length, 1, "of an older connection");
+    link.take(/** @type {any} */ ({ ...rejoin, link: "pro-1.1" }));
+    await settle();
+    assert.equal(bench.signals.at(-1).link, "pro-1.2");
+    assert.deepEqual(bench.connections.map(({ closings }) => closings), [1, 0]);
+    link.close();
+  });
+
+  it("says why the bridge refused an offer, and tries again after a pause", async () => {
+    mock.timers.enable({ apis: ["setTimeout"] });
+    const bench = new Bench();
+    /** @type {string[]} */
+    const refusals = [];
+    const link = new BridgeLink({ ...bench.options, onRefusal: (message) => refusals.push(message) });
+    link.follow(ON, ACK);
+    await settle();
+    const refusal = { code: "udp_ports", message: "No free UDP port." };
+    link.take(/** @type {any} */ ({ from: "bridge", session: "bridge-1", link: "pro-1.1", refusal }));
+    assert.deepEqual(refusals, ["No free UDP port."]);
+    assert.equal(bench.connections.length, 1);
+    mock.timers.tick(1000);
+    await settle();
+    assert.equal(bench.signals.at(-1).link, "pro-1.2");
     link.close();
   });
 
@@ -89,5 +126,23 @@ describe("the leg to the bridge", () => {
     link.close();
     mock.timers.tick(10_000);
     assert.equal(bench.connections.length, 1);
+  });
+});
+
+describe("the first seconds of a connection", () => {
+  it("keep the picture's size, and its movement from then on", async () => {
+    mock.timers.enable({ apis: ["setTimeout"] });
+    const { bench, link } = newLink();
+    bench.tracks.camera = new FakeTrack("video", 540);
+    link.follow(ON, ACK);
+    await settle();
+    /** @returns {any} */
+    const preference = () => /** @type {any} */ (bench.pc.transceivers[1]?.sender.parameters).degradationPreference;
+    bench.pc.becomes("connected");
+    assert.equal(preference(), "maintain-resolution");
+    mock.timers.tick(1500);
+    await settle();
+    assert.equal(preference(), "maintain-framerate");
+    link.close();
   });
 });

@@ -252,3 +252,70 @@ describe("the proposition", () => {
     link.close();
   });
 });
+
+describe("two debaters who lose only the server", () => {
+  const AGAIN = roomWith([participant("proposition", "pro-2"), participant("opposition", "opp-1")]);
+
+  /** The opposition, connected, has joined anew as opp-2. */
+  async function rejoined() {
+    const bench = new Bench();
+    const link = new PeerLink(bench.options);
+    link.follow(ROOM, ackFor("opposition", "opp-1"));
+    await settle();
+    const first = bench.pc;
+    first.becomes("connected");
+    const received = bench.received;
+    const ack = ackFor("opposition", "opp-2");
+    link.follow(roomWith([]), ack);
+    return { bench, link, first, received, ack };
+  }
+
+  it("go on seeing each other until the next connection is there", async () => {
+    const { bench, link, first, received, ack } = await rejoined();
+    link.follow(AGAIN, ack);
+    await settle();
+    assert.equal(first.closings, 0);
+    assert.equal(bench.states.at(-1), "connected");
+    assert.equal(bench.received, received);
+    assert.equal(link.pc, /** @type {any} */ (first));
+    bench.pc.becomes("connected");
+    assert.equal(first.closings, 1);
+    assert.notEqual(bench.received, received);
+    assert.equal(bench.states.at(-1), "connected");
+    link.close();
+  });
+
+  it("do not go on when the opponent does not come back", async () => {
+    mock.timers.enable({ apis: ["setTimeout"] });
+    const { bench, link, first } = await rejoined();
+    mock.timers.tick(7999);
+    assert.equal(first.closings, 0);
+    mock.timers.tick(1);
+    assert.equal(first.closings, 1);
+    assert.equal(bench.states.at(-1), "absent");
+    link.close();
+  });
+
+  it("do not go on with a connection that fails", async () => {
+    const { bench, link, first } = await rejoined();
+    first.becomes("failed");
+    assert.equal(first.closings, 1);
+    assert.equal(bench.states.at(-1), "absent");
+    link.close();
+  });
+
+  it("keep the limits that the weak network has set", async () => {
+    const { bench, link, ack } = await rejoined();
+    await link.limit({ maxBitrate: 300_000, maxFramerate: 20, off: true });
+    link.follow(AGAIN, ack);
+    await settle();
+    link.take(/** @type {any} */ ({
+      from: "proposition", session: "pro-2", link: "pro-2~opp-2.1", description: { type: "answer", sdp: "answer" },
+    }));
+    await settle();
+    const [encoding] = bench.pc.transceivers[1]?.sender.parameters.encodings ?? [];
+    assert.equal(encoding?.maxBitrate, 300_000);
+    assert.equal(encoding?.active, false);
+    link.close();
+  });
+});

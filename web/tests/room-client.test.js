@@ -143,4 +143,31 @@ describe("a room client", () => {
     await socket.answers({ ok: false, error: { code: "invalid", message: "no" } });
     await assert.rejects(sent, { code: "invalid", message: "no" });
   });
+
+  it("connects anew at once when it is told to, also while it waits for the next try", async () => {
+    mock.timers.enable({ apis: ["setTimeout"] });
+    const { socket, client } = newClient();
+    await socket.happens("connect");
+    await socket.answers({ ok: false, error: { code: "rate", message: "slow down" } });
+    client.reconnect();
+    assert.equal(socket.connections, 2);
+    mock.timers.tick(5000);
+    assert.equal(socket.connections, 2, "the pause is over with");
+    client.close();
+    client.reconnect();
+    assert.equal(socket.connections, 2);
+  });
+
+  it("connects anew when the server does not answer a question, and not when it refuses it", async () => {
+    const { socket, client } = newClient();
+    await socket.happens("connect");
+    await socket.answers(ACK);
+    const refused = client.verify("media", {});
+    await socket.answers({ ok: false, error: { code: "invalid", message: "no" } });
+    assert.equal(await refused, true);
+    const unheard = client.verify("media", {});
+    socket.asked.at(-1)?.answer(Promise.reject(new Error("timeout")));
+    assert.equal(await unheard, false);
+    assert.equal(socket.connections, 2);
+  });
 });

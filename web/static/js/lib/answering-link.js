@@ -3,7 +3,7 @@
 import { Connection } from "./connection.js";
 import { isSameTarget, sendStep } from "./offering-link.js";
 
-/** @import { ConnectionOptions } from "./connection.js" */
+/** @import { CameraLimits, ConnectionOptions } from "./connection.js" */
 /** @import { Kind, SignalFrom } from "./messages.js" */
 /** @import { LinkOptions, Target } from "./offering-link.js" */
 
@@ -19,7 +19,7 @@ export class AnsweringLink {
 
   /**
    * @param {LinkOptions} options
-   * @param {Pick<ConnectionOptions, "polite"|"direction"|"camera"|"patience">} shape
+   * @param {Pick<ConnectionOptions, "polite"|"direction"|"camera"|"priority"|"patience">} shape
    */
   constructor(options, shape) {
     this.#options = options;
@@ -45,6 +45,7 @@ export class AnsweringLink {
 
   /** @param {SignalFrom} signal */
   take(signal) {
+    if (signal.rejoin || signal.refusal) return;
     const number = this.#numberOf(signal.link);
     if (number > this.#number && signal.description?.type === "offer") this.#open(signal.link, number);
     if (number === this.#number) this.#connection?.take(signal);
@@ -56,6 +57,12 @@ export class AnsweringLink {
    */
   replaceTrack(kind, track) {
     return this.#connection?.replaceTrack(kind, track);
+  }
+
+  /** @param {CameraLimits} camera from now on, also of later connections */
+  limit(camera) {
+    this.#shape = { ...this.#shape, camera };
+    return this.#connection?.limit(camera);
   }
 
   /** Idempotent. */

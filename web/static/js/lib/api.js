@@ -13,6 +13,8 @@
  *   hls: string|null, recordings: Recording[],
  * }} RoomState `hls` is null until the programme can be played
  * @typedef {{host: string, proposition: string, opposition: string, watch: string, hls: string}} Links
+ * @typedef {{size: number, path: string}} QrDrawing an SVG path of the dark modules, in a square of `size` units
+ * @typedef {Links & {qr: Record<"proposition"|"opposition"|"watch", QrDrawing>}} LinksWithCodes
  * @typedef {{motion: string, proposition: string, opposition: string, destinations: string[]}} NewRoom
  */
 
@@ -65,7 +67,7 @@ export class Api {
 
   /**
    * @param {string} id
-   * @returns {Promise<Links>}
+   * @returns {Promise<LinksWithCodes>}
    */
   links(id) {
     return this.#ask("GET", `rooms/${id}/links`);

@@ -9,6 +9,8 @@ const SHAPE = {
   direction: /** @type {const} */ ("sendonly"),
   // 540 lines are what a half of the picture shows, and what the bridge can decode twice.
   camera: { maxBitrate: 1_500_000, maxFramerate: 30, height: 540 },
+  // Before what only the opponent sees.
+  priority: /** @type {const} */ ("high"),
   patience: 3000,
   // The bridge always answers; an offer of its own would be a mistake.
   polite: false,

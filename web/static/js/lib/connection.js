@@ -11,6 +11,7 @@ import { KINDS } from "./messages.js";
  *   polite: boolean,
  *   direction: "sendrecv"|"sendonly",
  *   camera: CameraLimits,
+ *   priority: "high"|"low",
  *   tracks: Tracks,
  *   patience: number,
  *   send: (step: Step) => void,
@@ -19,15 +20,18 @@ import { KINDS } from "./messages.js";
  *   onLost: (reason: string) => void,
  *   create?: (configuration: RTCConfiguration) => RTCPeerConnection,
  * }} ConnectionOptions `offers`: makes the first offer. `patience`: milliseconds it may be
- *   disconnected. `tracks` is read whenever transceivers are made. `onReceivers` gets the opponent's
+ *   disconnected. `priority` is that of the pictures; sound is always high. `tracks` is read
+ *   whenever transceivers are made. `onReceivers` gets the opponent's
  *   tracks in the order of the m-lines. `onLost` is called at most once.
- * @typedef {{maxBitrate: number, maxFramerate: number, height?: number}} CameraLimits bits per
- *   second, pictures per second, lines
+ * @typedef {{maxBitrate: number, maxFramerate: number, height?: number, off?: boolean}} CameraLimits
+ *   bits per second, pictures per second, lines; `off`: no picture of the camera at all
  */
 
 /** An offer nobody answers leaves ICE in "new" for ever, and aiortc's ICE never fails by itself. */
 const CONNECT_MILLISECONDS = 15_000;
 const MAX_EARLY_CANDIDATES = 64;
+/** How long a new connection may take to find out what the network carries. */
+const SETTLE_MILLISECONDS = 1500;
 
 /** @param {unknown} error */
 function nameOf(error) {
@@ -44,16 +48,23 @@ export class Connection {
   #hasRemote = false;
   #speakerStream = new MediaStream();
   #screenStream = new MediaStream();
+  #camera;
+  /** One change after the other: a browser refuses two at once. */
+  #limiting = Promise.resolve();
   /** @type {RTCIceCandidateInit[]} */
   #earlyCandidates = [];
   /** @type {RTCRtpTransceiver[]} In the order of KINDS; empty before the first offer has come. */
   #transceivers = [];
   /** @type {ReturnType<typeof setTimeout>|undefined} */
   #deadline;
+  #settled = false;
+  /** @type {ReturnType<typeof setTimeout>|undefined} */
+  #settling;
 
   /** @param {ConnectionOptions} options */
   constructor(options) {
     this.#options = options;
+    this.#camera = options.camera;
     const create = options.create ?? ((configuration) => new RTCPeerConnection(configuration));
     const pc = (this.#pc = create({ iceServers: options.iceServers, bundlePolicy: "max-bundle" }));
     pc.onnegotiationneeded = () => this.#offer();
@@ -64,6 +75,7 @@ export class Connection {
     pc.onconnectionstatechange = () => this.#watch();
     this.#deadline = setTimeout(() => this.#lose("no connection in time"), CONNECT_MILLISECONDS);
     if (options.offers) this.#addTransceivers();
+    this.#limitSenders();
   }
 
   /** The W3C object, for figures; closed when this is. */
@@ -106,10 +118,20 @@ export class Connection {
     if (this.#closed || !transceiver) return;
     try {
       await transceiver.sender.replaceTrack(track);
-      if (!this.#closed && kind === "camera" && track) await this.#limitCamera();
+      await this.#limitSenders();
     } catch (error) {
       if (!this.#closed) console.warn(`${kind} not replaced:`, nameOf(error));
     }
+  }
+
+  /**
+   * Sends the camera within other limits from now on; without negotiation.
+   *
+   * @param {CameraLimits} camera
+   */
+  async limit(camera) {
+    this.#camera = camera;
+    await this.#limitSenders();
   }
 
   /** Idempotent. Nothing is called any more afterwards. */
@@ -117,6 +139,7 @@ export class Connection {
     if (this.#closed) return;
     this.#closed = true;
     clearTimeout(this.#deadline);
+    clearTimeout(this.#settling);
     this.#pc.onnegotiationneeded = null;
     this.#pc.onicecandidate = null;
     this.#pc.onconnectionstatechange = null;
@@ -196,7 +219,7 @@ export class Connection {
     this.#hasRemote = true;
     for (const candidate of this.#earlyCandidates.splice(0)) this.#takeCandidate(candidate);
     if (isOffer) await this.#answer();
-    if (!this.#closed) await this.#limitCamera();
+    await this.#limitSenders();
   }
 
   async #answer() {
@@ -223,31 +246,56 @@ export class Connection {
     });
   }
 
-  async #limitCamera() {
-    const { maxBitrate, maxFramerate, height } = this.#options.camera;
-    const sender = this.#transceivers[KINDS.indexOf("camera")]?.sender;
-    /** @type {(RTCRtpSendParameters & {degradationPreference?: string})|undefined} */
-    const parameters = sender?.getParameters();
-    const [encoding] = parameters?.encodings ?? [];
-    if (!sender || !parameters || !encoding) return;
-    encoding.maxBitrate = maxBitrate;
-    encoding.maxFramerate = maxFramerate;
-    const captured = sender.track?.getSettings().height;
-    if (height && captured) encoding.scaleResolutionDownBy = Math.max(1, captured / height);
-    // Rather a softer face than one that stutters.
-    parameters.degradationPreference = "maintain-framerate";
+  #limitSenders() {
+    this.#limiting = this.#limiting.then(async () => {
+      for (const [index, { sender }] of this.#transceivers.entries()) {
+        if (!this.#closed) await this.#limit(sender, /** @type {Kind} */ (KINDS[index]));
+      }
+    });
+    return this.#limiting;
+  }
+
+  /**
+   * @param {RTCRtpSender} sender
+   * @param {Kind} kind
+   */
+  async #limit(sender, kind) {
+    /** @type {RTCRtpSendParameters & {degradationPreference?: string}} */
+    const parameters = sender.getParameters();
+    // There is none before an answer has come, in some browsers.
+    const [encoding] = parameters.encodings ?? [];
+    if (!encoding) return;
+    const priority = kind === "microphone" ? "high" : this.#options.priority;
+    Object.assign(encoding, { priority, networkPriority: priority });
+    if (kind !== "microphone") encoding.maxBitrate = this.#camera.maxBitrate;
+    // A sender without a picture would get half of what the camera starts with.
+    if (kind === "screen") encoding.active = sender.track !== null;
+    if (kind === "camera") {
+      const { maxFramerate, height, off } = this.#camera;
+      Object.assign(encoding, { maxFramerate, active: !off });
+      const captured = sender.track?.getSettings().height;
+      if (height && captured) encoding.scaleResolutionDownBy = Math.max(1, captured / height);
+      // Rather a softer face than one that stutters. But Chrome makes the very first picture small,
+      // before it knows what the network carries, and then keeps it so for a minute: not at first.
+      parameters.degradationPreference = this.#settled ? "maintain-framerate" : "maintain-resolution";
+    }
     try {
       await sender.setParameters(parameters);
     } catch (error) {
-      // Two changes at once: the later one sets its own limits.
-      if (!this.#closed) console.warn("camera not limited:", nameOf(error));
+      if (!this.#closed) console.warn(`${kind} not limited:`, nameOf(error));
     }
+  }
+
+  #settle() {
+    this.#settled = true;
+    this.#limitSenders();
   }
 
   #watch() {
     const state = this.#pc.connectionState;
     if (state === "connected") {
       clearTimeout(this.#deadline);
+      if (!this.#settled) this.#settling ??= setTimeout(() => this.#settle(), SETTLE_MILLISECONDS);
       this.#options.onConnected();
     } else if (state === "disconnected") {
       clearTimeout(this.#deadline);

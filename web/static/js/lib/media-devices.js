@@ -142,7 +142,9 @@ export class Capture {
   /** Asks for a screen. Rejects when the browser does, also when the person changes their mind. */
   async openScreen() {
     const wish = ++this.#wishes.screen;
-    const stream = await navigator.mediaDevices.getDisplayMedia({ video: { frameRate: { max: 30 } }, audio: false });
+    // More than the bridge decodes; a larger screen is sent smaller.
+    const video = { frameRate: { max: 30 }, width: { max: 1920 }, height: { max: 1080 } };
+    const stream = await navigator.mediaDevices.getDisplayMedia({ video, audio: false });
     this.#keep("screen", wish, stream.getVideoTracks()[0]);
   }
 

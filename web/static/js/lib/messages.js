@@ -5,15 +5,28 @@
  * @typedef {Record<Side, string>} Names
  * @typedef {"waiting"|"live"|"ended"} Phase
  * @typedef {{microphone: boolean, camera: boolean, screen: boolean}} MediaState
- * @typedef {{seat: Side, session: string, generation: number, media: MediaState}} Participant
+ * @typedef {{
+ *   seat: Side, session: string, generation: number, media: MediaState, ingest?: IngestState,
+ * }} Participant `ingest` is missing while there is no broadcast
  * @typedef {"preparing"|"live"|"degraded"|"retrying"|"rejected"|"stopped"} OutputState
  * @typedef {"absent"|"connecting"|"receiving"|"frozen"} IngestState
+ * @typedef {{
+ *   state: IngestState, round_trip_ms?: number, kbps: number, pictures_per_second: number,
+ *   lost_percent: number, concealed_ms: number,
+ * }} IngestReport what the bridge gets of a debater, over the last second
+ * @typedef {"good"|"fair"|"poor"|"lost"} NetworkHealth
+ * @typedef {{
+ *   health: NetworkHealth, round_trip_ms?: number, lost_percent?: number, kbps: number,
+ *   pictures_per_second?: number,
+ * }} LegHealth one of a debater's two connections, by the browser's `getStats`
+ * @typedef {{bridge: LegHealth, peer?: LegHealth}} Health `peer` is missing without an opponent
  * @typedef {{state: OutputState, detail: string, sent_bytes: number}} DestinationReport
  * @typedef {{id: string, label: string, report: DestinationReport}} Destination
  * @typedef {{state: OutputState, bytes: number, detail: string}} RecordingReport
  * @typedef {{ticks: number, skipped: number, late: number}} ProgrammeReport
  * @typedef {{
- *   preview_url?: string, destinations: Destination[], ingests: Partial<Record<Side, IngestState>>,
+ *   preview_url?: string, destinations: Destination[], ingests: Partial<Record<Side, IngestReport>>,
+ *   health: Partial<Record<Side, Health>>,
  *   programme?: ProgrammeReport, recording?: RecordingReport, restarts: number,
  * }} HostView
  * @typedef {{
@@ -24,10 +37,18 @@
  * @typedef {{seat: Side|"host", session: string, generation: number}} You
  * @typedef {{ok: true, you: You, polite: boolean, ice_servers: RTCIceServer[], room: RoomView}} JoinAck
  * @typedef {{type: "offer"|"answer", sdp: string}} Description
- * @typedef {{description: Description, candidate?: undefined}
- *   | {candidate: RTCIceCandidateInit, description?: undefined}} Step one step of a negotiation
+ * @typedef {{
+ *   description?: Description, candidate?: RTCIceCandidateInit, rejoin?: undefined,
+ *   refusal?: undefined,
+ * }} Step one step of a negotiation: a description or a candidate
+ * @typedef {{rejoin: true, refusal?: undefined, description?: undefined, candidate?: undefined}} Rejoin
+ *   the bridge gets nothing on this link any more
+ * @typedef {{
+ *   refusal: {code: string, message: string}, rejoin?: undefined, description?: undefined,
+ *   candidate?: undefined,
+ * }} Refusal the bridge cannot take the link's offer
  * @typedef {Step & {to: Side|"bridge", session: string, link: string}} Signal
- * @typedef {Step & {from: Side|"bridge", session: string, link: string}} SignalFrom
+ * @typedef {(Step|Rejoin|Refusal) & {from: Side|"bridge", session: string, link: string}} SignalFrom
  * @typedef {"microphone"|"camera"|"screen"} Kind
  * @typedef {Record<Kind, MediaStreamTrack|null>} Tracks
  */

@@ -3,8 +3,8 @@
 import { pauseAfter } from "./backoff.js";
 import { Connection } from "./connection.js";
 
-/** @import { ConnectionOptions } from "./connection.js" */
-/** @import { Kind, MediaState, Side, Signal, SignalFrom, Step, Tracks } from "./messages.js" */
+/** @import { CameraLimits, ConnectionOptions } from "./connection.js" */
+/** @import { Kind, Side, Signal, SignalFrom, Step, Tracks } from "./messages.js" */
 
 /**
  * @typedef {"absent"|"connecting"|"connected"} LinkState
@@ -15,6 +15,7 @@ import { Connection } from "./connection.js";
  *   send: (signal: Signal) => Promise<unknown>,
  *   onState: (state: LinkState) => void,
  *   onReceivers?: (tracks: MediaStreamTrack[]) => void,
+ *   onRefusal?: (message: string) => void,
  *   create?: ConnectionOptions["create"],
  * }} LinkOptions `tracks` is what is sent; who changes it also calls `replaceTrack`
  */
@@ -59,7 +60,7 @@ export class OfferingLink {
 
   /**
    * @param {LinkOptions} options
-   * @param {Pick<ConnectionOptions, "polite"|"direction"|"camera"|"patience">} shape
+   * @param {Pick<ConnectionOptions, "polite"|"direction"|"camera"|"priority"|"patience">} shape
    */
   constructor(options, shape) {
     this.#options = options;
@@ -89,7 +90,22 @@ export class OfferingLink {
 
   /** @param {SignalFrom} signal */
   take(signal) {
-    if (signal.link === this.#link) this.#connection?.take(signal);
+    if (signal.link !== this.#link) return;
+    if (signal.rejoin) {
+      this.renew();
+    } else if (signal.refusal) {
+      this.#options.onRefusal?.(signal.refusal.message);
+      this.#reopen(signal.link, signal.refusal.message);
+    } else {
+      this.#connection?.take(signal);
+    }
+  }
+
+  /** Makes the next connection at once, in place of one that cannot be trusted any more. */
+  renew() {
+    console.info(`${this.#link} is given up`);
+    this.#hangUp();
+    this.#open();
   }
 
   /**
@@ -98,6 +114,12 @@ export class OfferingLink {
    */
   replaceTrack(kind, track) {
     return this.#connection?.replaceTrack(kind, track);
+  }
+
+  /** @param {CameraLimits} camera from now on, also of later connections */
+  limit(camera) {
+    this.#shape = { ...this.#shape, camera };
+    return this.#connection?.limit(camera);
   }
 
   /** Idempotent. */

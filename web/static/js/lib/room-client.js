@@ -20,7 +20,9 @@ import { pauseAfter } from "./backoff.js";
  */
 
 const ANSWER_MILLISECONDS = 10_000;
-const BACKOFF = { first: 500, most: 4000 };
+/** A living server answers much sooner, also from the other side of the world. */
+const PROBE_MILLISECONDS = 2500;
+const BACKOFF = { first: 500, most: 2500 };
 const MAX_EARLY_SIGNALS = 64;
 /** Refusals that pass by themselves; every other is final. */
 const PASSING = new Set(["rate", "unheard", "not_joined"]);
@@ -92,17 +94,53 @@ export class RoomClient {
    *
    * @param {string} event
    * @param {object} data
+   * @param {number} [milliseconds] to wait for the answer
    */
-  async send(event, data) {
+  async send(event, data, milliseconds = ANSWER_MILLISECONDS) {
     if (!this.#socket.connected) throw new RoomError("not connected", "unheard");
     let answer;
     try {
-      answer = await this.#socket.timeout(ANSWER_MILLISECONDS).emitWithAck(event, data);
+      answer = await this.#socket.timeout(milliseconds).emitWithAck(event, data);
     } catch {
       throw new RoomError(`no answer to ${event}`, "unheard");
     }
     if (answer?.ok) return answer;
     throw new RoomError(answer?.error?.message ?? "", answer?.error?.code ?? "invalid");
+  }
+
+  /**
+   * Connects and joins anew at once, in place of a connection that cannot be trusted any more, or of
+   * waiting for the next try.
+   */
+  reconnect() {
+    if (this.#closed) return;
+    clearTimeout(this.#retry);
+    this.#failures = 0;
+    this.#socket.disconnect();
+    this.#socket.connect();
+  }
+
+  /**
+   * Whether the server answers this event soon. Where it does not, connects anew.
+   *
+   * @param {string} event one that may be repeated
+   * @param {object} data
+   */
+  async verify(event, data) {
+    if (!this.#joined) {
+      this.reconnect();
+      return false;
+    }
+    const attempt = this.#attempt;
+    try {
+      await this.send(event, data, PROBE_MILLISECONDS);
+    } catch (error) {
+      if (!(error instanceof RoomError)) throw error;
+      if (error.code !== "unheard") return true;
+      if (this.#isCurrent(attempt)) this.reconnect();
+      return false;
+    }
+    return true;
   }
 
   /** Ends the connection without leaving the seat. Idempotent. */

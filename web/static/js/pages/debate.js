@@ -6,10 +6,15 @@ import { BridgeLink } from "../lib/bridge-link.js";
 import { LevelMeter } from "../lib/level-meter.js";
 import { Capture, isAvailable } from "../lib/media-devices.js";
 import { PeerLink, opponentOf } from "../lib/peer-link.js";
+import { ReturnPass } from "../lib/return-pass.js";
 import { RoomClient } from "../lib/room-client.js";
 import { seatKey, sideInToken, tokenFromHash } from "../lib/token.js";
+import { Network } from "./debate-network.js";
+import { StageView, play } from "./debate-stage.js";
 
-/** @import { JoinAck, Kind, RoomView, Signal, SignalFrom } from "../lib/messages.js" */
+/** @import { JoinAck, Kind, Participant, RoomView, Signal, SignalFrom } from "../lib/messages.js" */
+/** @import { Sample } from "../lib/network-health.js" */
+/** @import { Pass } from "../lib/return-pass.js" */
 /** @import { LinkState } from "../lib/offering-link.js" */
 /** @import { ClientState, RoomError } from "../lib/room-client.js" */
 /** @import { Device } from "../lib/media-devices.js" */
@@ -20,8 +25,9 @@ import { seatKey, sideInToken, tokenFromHash } from "../lib/token.js";
  * @typedef {{
  *   page: "green-room"|"stage"|"over", client: ClientState|"idle", refusal: string, ending: string,
  *   notice: string, room: RoomView|null, ack: JoinAck|null, peer: LinkState, bridge: LinkState,
- *   received: MediaStreamTrack[],
- * }} State `received` is in the order of the m-lines
+ *   received: MediaStreamTrack[], sample: Sample|null, opponent: Participant|null,
+ *   bridgeRefusal: string,
+ * }} State `received` is in the order of the m-lines; `opponent` as last seen in the room
  */
 
 const text = await loadText();
@@ -29,8 +35,6 @@ const main = one("main");
 const token = tokenFromHash();
 const ownSide = sideInToken(token);
 const preview = one("#preview", HTMLVideoElement);
-const self = one("#self", HTMLVideoElement);
-const opponentVideo = one("#opponent", HTMLVideoElement);
 const button = {
   join: one("[data-testid=join]", HTMLButtonElement),
   mute: one("[data-testid=mute]", HTMLButtonElement),
@@ -57,8 +61,13 @@ const state = {
   peer: "absent",
   bridge: "absent",
   received: [],
+  bridgeRefusal: "",
+  sample: null,
+  opponent: null,
 };
 
+const pass = new ReturnPass(main.dataset.room ?? "", token);
+const stage = new StageView(text, askForClick);
 const meter = new LevelMeter(one("#level", HTMLMeterElement));
 const capture = new Capture(onTrack);
 const client = new RoomClient({
@@ -79,7 +88,16 @@ const peer = new PeerLink({
 const bridge = new BridgeLink({
   tracks: capture.tracks,
   send: sendSignal,
-  onState: (link) => update({ bridge: link }),
+  onState: (link) => update(link === "connected" ? { bridge: link, bridgeRefusal: "" } : { bridge: link }),
+  onRefusal: (bridgeRefusal) => update({ bridgeRefusal }),
+});
+const network = new Network({
+  client,
+  peer,
+  bridge,
+  media: () => capture.state,
+  hasBridge: () => state.bridge !== "absent",
+  onSample: (sample) => update({ sample }),
 });
 
 /** @param {Partial<State>} changes */
@@ -99,6 +117,11 @@ function onJoined(ack) {
   state.ack = ack;
   state.page = "stage";
   meter.close();
+  if (isFirst) network.start();
+  network.joined();
+  keepPass();
+  // A device may have opened or gone while the join was on its way.
+  tellMedia();
   onRoom(ack.room);
   if (isFirst && state.page === "stage") main.focus();
 }
@@ -106,6 +129,7 @@ function onJoined(ack) {
 /** @param {RoomView} room */
 function onRoom(room) {
   if (!state.ack || state.page === "over") return;
+  state.opponent = opponentOf(room, state.ack.you.seat) ?? state.opponent;
   update({ room });
   if (room.phase === "ended") {
     end(text("debate.over"));
@@ -149,7 +173,11 @@ function onTrack(kind, track) {
 
 function mediaChanged() {
   render();
-  if (state.client !== "joined") return;
+  keepPass();
+  if (state.client === "joined") tellMedia();
+}
+
+function tellMedia() {
   // Lost on the way: the next join tells it.
   client.send("media", capture.state).catch((error) => console.debug("media not told:", error.message));
 }
@@ -158,12 +186,29 @@ function mediaChanged() {
 function end(words) {
   // First of all, so that giving the devices back is not told to the room.
   Object.assign(state, { page: "over", ending: words, client: "idle" });
+  pass.drop();
+  network.close();
   peer.close();
   bridge.close();
   meter.close();
   capture.close();
   client.close();
   update({ peer: "absent", bridge: "absent", received: [] });
+}
+
+/** Remembers where a reload comes back to. */
+function keepPass() {
+  if (state.page !== "stage") return;
+  /** @param {Device} device */
+  const id = (device) => (capture.tracks[device] ? select[device].value : null);
+  pass.keep({ camera: id("camera"), microphone: id("microphone"), muted: capture.muted });
+}
+
+/** Some browsers play nothing on a page that was reloaded before it was clicked. */
+function askForClick() {
+  update({ notice: text("debate.click_to_hear", { name: opponentName() }) });
+  const video = one("#opponent", HTMLVideoElement);
+  addEventListener("pointerdown", () => video.play().then(() => update({ notice: "" }), console.debug), { once: true });
 }
 
 /** @param {Device} device */
@@ -178,56 +223,14 @@ function faults() {
   return DEVICES.map(faultWords).filter(Boolean).join(" ");
 }
 
-/**
- * Gives a video these tracks; the same ones again change nothing.
- *
- * @param {HTMLVideoElement} video
- * @param {(MediaStreamTrack|null|undefined)[]} wanted
- */
-function play(video, wanted) {
-  const tracks = wanted.filter((track) => track !== null && track !== undefined);
-  const shown = video.srcObject instanceof MediaStream ? video.srcObject.getTracks() : [];
-  if (tracks.length === shown.length && tracks.every((track) => shown.includes(track))) return;
-  video.srcObject = tracks.length > 0 ? new MediaStream(tracks) : null;
-  // Overtaken by the next change of tracks.
-  if (tracks.length > 0) video.play().catch((error) => console.debug("not playing:", error.name));
-}
-
+/** The opponent; also one whom the room has forgotten while the server was away, but whom we see. */
 function opponent() {
-  return state.room && state.ack ? opponentOf(state.room, state.ack.you.seat) : null;
+  const found = state.room && state.ack ? opponentOf(state.room, state.ack.you.seat) : null;
+  return found ?? (state.peer === "connected" ? state.opponent : null);
 }
 
 function opponentName() {
   return (ownSide === "proposition" ? main.dataset.opposition : main.dataset.proposition) ?? "";
-}
-
-/** Says which side is whose: words on both pages, the side's colour on the pictures. */
-function nameSides() {
-  if (!ownSide) return;
-  const name = main.dataset[ownSide] ?? "";
-  setText(one("#your-side"), text(`debate.you_are_${ownSide}`, { name }));
-  setText(one("#stage-side"), text(`debate.you_are_${ownSide}`, { name }));
-  setText(one("#opponent-name"), opponentName());
-  one(".stage-self").dataset.side = ownSide;
-  one(".stage-opponent").dataset.side = ownSide === "proposition" ? "opposition" : "proposition";
-  one("#your-side").dataset.side = ownSide;
-  one("#stage-side").dataset.side = ownSide;
-}
-
-function opponentWords() {
-  const participant = opponent();
-  const name = opponentName();
-  if (!participant) return text("debate.opponent_absent", { name });
-  if (state.peer !== "connected") return text("debate.opponent_connecting", { name });
-  const { camera, screen, microphone } = participant.media;
-  if (!camera && !screen) return text("debate.opponent_no_camera", { name });
-  return microphone ? "" : text("debate.opponent_muted", { name });
-}
-
-function stageWords() {
-  if (state.client === "away" || state.client === "connecting") return text("debate.away");
-  if (state.notice) return state.notice;
-  return capture.state.microphone ? "" : text("debate.you_are_muted");
 }
 
 function renderGreenRoom() {
@@ -239,25 +242,19 @@ function renderGreenRoom() {
   for (const device of DEVICES) select[device].disabled = select[device].options.length === 0;
 }
 
-function renderControls() {
-  const { microphone, camera, screen } = capture.state;
-  button.mute.setAttribute("aria-pressed", String(!microphone));
-  button.camera.setAttribute("aria-pressed", String(!camera));
-  button.share.setAttribute("aria-pressed", String(screen));
-  show(button.share, isAvailable() && "getDisplayMedia" in navigator.mediaDevices);
-}
-
 function renderStage() {
-  const [sound, camera, screen] = state.received;
-  const media = opponent()?.media;
-  const picture = media?.screen ? screen : media?.camera ? camera : null;
-  play(opponentVideo, media ? [sound, picture] : []);
-  play(self, [state.page === "stage" ? capture.tracks.camera : null]);
-  setText(one("#opponent-status"), opponentWords());
-  setText(one("#bridge-status"), text(`debate.bridge_${state.bridge}`));
-  setText(one("#stage-status"), stageWords());
-  show(one("#on-air"), state.room?.phase === "live");
-  renderControls();
+  const own = state.room?.participants.find(({ seat }) => seat === state.ack?.you.seat);
+  stage.render({
+    ...state,
+    live: state.room?.phase === "live",
+    name: opponentName(),
+    opponent: opponent(),
+    ingest: own?.ingest ?? null,
+    self: state.page === "stage" ? capture.tracks.camera : null,
+    media: capture.state,
+    step: network.uplink.step,
+  });
+  show(button.share, isAvailable() && "getDisplayMedia" in navigator.mediaDevices);
 }
 
 function render() {
@@ -366,11 +363,30 @@ function listen() {
   });
 }
 
-Object.assign(window, { __debate: { peer: () => peer.pc, bridge: () => bridge.pc } });
-nameSides();
+/**
+ * Back to the stage with the same devices. A camera or microphone that does not come back wants a
+ * person: the green room says what is wrong.
+ *
+ * @param {Pass} kept
+ */
+async function comeBack({ camera, microphone, muted }) {
+  capture.muted = muted;
+  if (camera !== null) await capture.open("camera", camera);
+  if (microphone !== null) await capture.open("microphone", microphone);
+  await refreshDevices();
+  if (!faults()) client.start();
+}
+
+Object.assign(window, { __debate: { peer: () => peer.pc, bridge: () => bridge.pc, uplink: network.uplink } });
+if (ownSide) stage.nameSides(ownSide, { proposition: "", opposition: "", ...main.dataset });
 listen();
 render();
 if (state.page === "green-room" && token) {
-  await capture.openBoth();
-  await refreshDevices();
+  const kept = pass.read();
+  if (kept) {
+    await comeBack(kept);
+  } else {
+    await capture.openBoth();
+    await refreshDevices();
+  }
 }

@@ -1,21 +1,21 @@
 // The host console: shows the newest RoomView, and asks before it does what viewers notice.
 
 import { Api, ApiError } from "../lib/api.js";
-import { all, one, setText, show } from "../lib/dom.js";
+import { one, setText, show } from "../lib/dom.js";
 import { loadText } from "../lib/i18n.js";
 import { RoomClient } from "../lib/room-client.js";
 import { tokenFromHash } from "../lib/token.js";
+import { showLinks } from "./host-links.js";
 import { Preview } from "./host-preview.js";
 import { renderOutputs } from "./host-outputs.js";
+import { renderSeat, setState } from "./host-seats.js";
 
-/** @import { Links } from "../lib/api.js" */
 /** @import { RoomView, Side } from "../lib/messages.js" */
 /** @import { ClientState, RoomError } from "../lib/room-client.js" */
 /** @typedef {"waiting"|"rehearsal"|"live"|"ended"} ConsoleState */
 
 /** @type {readonly Side[]} */
 const SIDES = ["proposition", "opposition"];
-const INGEST_TONES = { absent: "idle", connecting: "caution", receiving: "good", frozen: "fault" };
 const BROADCAST_TONES = {
   off: "idle",
   starting: "caution",
@@ -34,16 +34,6 @@ const preview = new Preview(text);
 let room = null;
 let working = false;
 let connected = false;
-
-/**
- * @param {HTMLElement} element
- * @param {string} tone
- * @param {string} words
- */
-function setState(element, tone, words) {
-  element.dataset.tone = tone;
-  setText(element, words);
-}
 
 /** @param {string} words */
 function complain(words) {
@@ -92,26 +82,6 @@ function hint(room, state) {
 
 /**
  * @param {RoomView} room
- * @param {Side} side
- */
-function renderSeat(room, side) {
-  const participant = room.participants.find(({ seat }) => seat === side);
-  /** @param {string} role */
-  const part = (role) => one(`#seat-${side} [data-role=${role}]`);
-  const here = participant !== undefined;
-  const ingest = room.host?.ingests[side] ?? "absent";
-  setState(part("presence"), here ? "good" : "idle", text(here ? "host.presence_here" : "host.presence_absent"));
-  setState(part("ingest"), INGEST_TONES[ingest], text(`host.ingest_${ingest}`));
-  for (const device of /** @type {const} */ (["microphone", "camera"])) {
-    const on = participant?.media[device];
-    const key = device === "camera" && participant?.media.screen ? "host.media_screen" : "host.media_on";
-    if (here) setState(part(device), on ? "good" : "caution", text(on ? key : "host.media_off"));
-    else setState(part(device), "idle", "–");
-  }
-}
-
-/**
- * @param {RoomView} room
  * @param {ConsoleState} state
  */
 function renderActions(room, state) {
@@ -153,7 +123,7 @@ function render() {
   if (room === null) return;
   const state = consoleState(room);
   renderPhase(state);
-  for (const side of SIDES) renderSeat(room, side);
+  for (const side of SIDES) renderSeat(room, side, text);
   renderActions(room, state);
   renderBroadcast(room);
   renderOutputs(room.host, text);
@@ -206,27 +176,8 @@ function ask(dialog, onYes) {
   dialog.showModal();
 }
 
-/** @param {HTMLElement} button */
-async function copy(button) {
-  const field = one(`#link-${button.dataset.copy}`, HTMLInputElement);
-  let words = text("host.copied");
-  try {
-    await navigator.clipboard.writeText(field.value);
-  } catch {
-    // Without HTTPS or permission there is no clipboard: leave the link selected.
-    field.select();
-    words = text("host.copy_failed");
-  }
-  setText(one("#copied"), words);
-}
-
 async function loadLinks() {
-  const links = await api.links(roomId);
-  for (const button of all("[data-copy]", HTMLButtonElement)) {
-    const link = /** @type {keyof Links} */ (button.dataset.copy);
-    one(`#link-${link}`, HTMLInputElement).value = links[link];
-    button.disabled = false;
-  }
+  showLinks(await api.links(roomId), text);
 }
 
 /**
@@ -250,8 +201,6 @@ function listen() {
   one("#end").addEventListener("click", () =>
     ask(one("#end-dialog", HTMLDialogElement), () => act(() => api.stop(roomId))),
   );
-  for (const button of all("[data-copy]")) button.addEventListener("click", () => copy(button));
-  for (const field of all(".link-copy input", HTMLInputElement)) field.addEventListener("focus", () => field.select());
   setInterval(tickClock, 250);
 }
 

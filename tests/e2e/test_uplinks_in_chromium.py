@@ -1,0 +1,151 @@
+"""Two uplinks from one laptop: a fast start, the light of the network, viewers first."""
+
+import asyncio
+import subprocess
+from functools import partial
+from pathlib import Path
+
+from playwright.async_api import Page, async_playwright
+
+from bridge.protocol.messages import IngestState, MediaState, NetworkHealth
+from bridge.rooms.model import Side
+from tests.e2e.browsers import FakeDevices, chromium
+from tests.e2e.stack import Bridge, HeadlessDebater, HostEye
+from tests.helpers import until
+
+_CAMERA = """async (leg) => {
+  const pc = window.__debate[leg]();
+  if (pc?.connectionState !== "connected") return null;
+  const [, camera] = pc.getTransceivers();
+  for (const item of (await camera.sender.getStats()).values())
+    if (item.type === "outbound-rtp" && item.framesSent)
+      return [
+        item.frameHeight, item.framesSent, performance.now() / 1000,
+        item.qualityLimitationReason, item.targetBitrate,
+      ];
+  return null;
+}"""
+_LIMITS = """(leg) => {
+  const pc = window.__debate[leg]();
+  return pc.getTransceivers().map(({ sender }) => sender.getParameters().encodings[0]);
+}"""
+_WEAK = """(from) => {
+  const starved = { health: { health: "poor", kbps: 200 }, starved: true };
+  const { uplink } = window.__debate;
+  const now = performance.now() + from * 1000;
+  for (let second = 0; second <= 4; second += 1) uplink.take(starved, now + second * 1000);
+}"""
+"""A bridge leg that is weak for four seconds, told to the page's own rule."""
+_GOOD = """() => {
+  const good = { health: { health: "good", kbps: 1500 }, starved: false };
+  const { uplink } = window.__debate;
+  const now = performance.now() + 3600_000;
+  for (let second = 0; second <= 60; second += 1) uplink.take(good, now + second * 1000);
+}"""
+
+
+def make_hd(folder: Path) -> FakeDevices:
+    """A picture of 1280x720 at 30 fps that moves everywhere, and a steady tone."""
+    devices = FakeDevices(folder / "hd.mjpeg", folder / "hd.wav")
+    for arguments in (
+        ["testsrc2=s=1280x720:r=30:d=6", "-q:v", "6", devices.camera],
+        ["sine=f=440:r=48000:d=6", "-ac", "1", devices.microphone],
+    ):
+        command = ["ffmpeg", "-v", "error", "-y", "-f", "lavfi", "-i", *map(str, arguments)]
+        subprocess.run(command, check=True)
+    return devices
+
+
+async def take_seat(page: Page, invite: str) -> None:
+    await page.goto(invite.replace("localhost", "127.0.0.1"))
+    await page.get_by_test_id("join").click()
+    await page.wait_for_selector("main[data-state=stage]")
+
+
+async def go_live(bridge: Bridge, room: dict) -> None:
+    await bridge.call("POST", f"/api/v1/rooms/{room['id']}/start", token=room["host_token"])
+
+
+async def test_a_camera_is_whole_within_seconds_of_the_connection(bridge, tmp_path, artefacts):
+    devices = make_hd(tmp_path)
+    room = await bridge.create()
+    await go_live(bridge, room)
+    async with (
+        async_playwright() as playwright,
+        chromium(playwright, devices) as browser,
+        HostEye(room["links"]["host"]) as eye,
+    ):
+        await until(lambda: eye.room and eye.room.bridge_session, "the broadcast is there")
+        page = await browser.new_page()
+        await take_seat(page, room["links"]["proposition"])
+        await page.wait_for_selector("main[data-bridge=connected]")
+        seen = [await until(lambda: page.evaluate(_CAMERA, "bridge"), "the first picture")]
+        while seen[-1][2] - seen[0][2] < 5:
+            await asyncio.sleep(0.25)
+            seen.append(await page.evaluate(_CAMERA, "bridge"))
+    figures = [(round(at - seen[0][2], 2), height, sent, *rest) for height, sent, at, *rest in seen]
+    (artefacts / "fast-start.txt").write_text("\n".join(map(str, figures)))
+    rates = [
+        (later[0], (later[2] - sooner[2]) / (later[0] - sooner[0]))
+        for sooner, later in zip(figures, figures[4:], strict=False)
+    ]
+    assert max(rate for at, rate in rates if at <= 3) >= 24, figures
+    assert figures[-1][1] == 540, figures
+
+
+async def test_the_opponent_gives_way_to_the_viewers(bridge, tmp_path):
+    devices = make_hd(tmp_path)
+    room = await bridge.create()
+    await go_live(bridge, room)
+    async with (
+        async_playwright() as playwright,
+        chromium(playwright, devices) as browser,
+        HostEye(room["links"]["host"]) as eye,
+        HeadlessDebater(room["links"]["opposition"]),
+    ):
+        page = await browser.new_page()
+        await take_seat(page, room["links"]["proposition"])
+        await page.wait_for_selector("main[data-bridge=connected][data-peer=connected]")
+        for leg, priority, most in (("bridge", "high", 1_500_000), ("peer", "low", 1_200_000)):
+            microphone, camera, screen = await page.evaluate(_LIMITS, leg)
+            assert microphone["priority"] == microphone["networkPriority"] == "high"
+            assert camera["priority"] == screen["priority"] == priority
+            assert camera["maxBitrate"] == screen["maxBitrate"] == most
+
+        steps = [(600_000, 2.0, True), (300_000, 720 / 270, True), (300_000, 720 / 270, False)]
+        for number, (most, scale, active) in enumerate(steps):
+            await page.evaluate(_WEAK, 100 * number)
+            await until(partial(_limited, page, most, scale, active=active), f"{most} b/s")
+        microphone, _, _ = await page.evaluate(_LIMITS, "peer")
+        assert microphone["active"]
+        _, camera, _ = await page.evaluate(_LIMITS, "bridge")
+        assert camera["maxBitrate"] == 1_500_000
+        assert camera["active"]
+        await page.evaluate(_GOOD)
+        await until(partial(_limited, page, 1_200_000, 1.0, active=True), "everything again")
+
+        await page.wait_for_selector("#network[data-health]")
+        health = await until(
+            lambda: eye.host.health.get(Side.PROPOSITION), "the host sees the debater's uplink"
+        )
+        assert health.bridge.health in set(NetworkHealth)
+        assert health.peer is not None
+        assert eye.ingest(Side.PROPOSITION) is IngestState.RECEIVING
+        await page.get_by_test_id("camera").click()
+        await until(lambda: not _media(eye).camera, "everybody is told that the camera is off")
+        await page.get_by_test_id("mute").click()
+        await until(lambda: not _media(eye).microphone, "and that the microphone is off")
+
+
+async def _limited(page: Page, most: int, scale: float, *, active: bool) -> bool:
+    _, camera, _ = await page.evaluate(_LIMITS, "peer")
+    return (
+        camera["maxBitrate"] == most
+        and abs(camera["scaleResolutionDownBy"] - scale) < 0.01
+        and camera["active"] is active
+    )
+
+
+def _media(eye: HostEye) -> MediaState:
+    assert eye.room is not None
+    return next(one.media for one in eye.room.participants if one.seat is Side.PROPOSITION)
