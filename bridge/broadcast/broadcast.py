@@ -7,16 +7,18 @@ from dataclasses import dataclass
 from typing import Final
 
 from bridge.aiortc_inside import receiving
-from bridge.broadcast.media.compositor import Compositor
+from bridge.broadcast.media.artwork import Artwork
 from bridge.broadcast.media.encoder import EncoderSettings
 from bridge.broadcast.media.mixer import Mixer
 from bridge.broadcast.media.packets import EncodedPacket, Grid
 from bridge.broadcast.media.programme import Programme
-from bridge.broadcast.media.stage import build_compositor
+from bridge.broadcast.media.scene_order import SceneOrder, draw_screen_scenes
+from bridge.broadcast.media.stage import Shot, Stage, draw_side_by_side
 from bridge.broadcast.media.theme import Caption
 from bridge.broadcast.outputs.rack import ProgrammeShape, Rack
 from bridge.broadcast.room_link import RoomLink
-from bridge.broadcast.seat import Seat
+from bridge.broadcast.rtc.playout_delay import PlayoutDelay
+from bridge.broadcast.seat import Seat, SeatEvents
 from bridge.clock import Clock
 from bridge.protocol.broadcast_config import BroadcastConfig, CanvasConfig
 from bridge.protocol.messages import BroadcastReport, ProgrammeReport
@@ -57,6 +59,8 @@ class _OnAir:
 
     programme: Programme
     rack: Rack
+    drawing: asyncio.Task[None]
+    """Of the scenes that are not needed at once."""
 
 
 class Broadcast:
@@ -69,9 +73,10 @@ class Broadcast:
         self._failed = asyncio.Event()
         self._ending = False
         self._rack: Rack | None = None
-        delay = config.playout_delay_ms / 1000
+        delay = PlayoutDelay(config.playout_delay_ms / 1000, config.max_playout_delay_ms / 1000)
+        events = SeatEvents(changed=self._changed.set, lost=self._ask_to_rejoin)
         self._seats = {
-            side: Seat(side, clock=clock, playout_delay=delay, on_change=self._changed.set)
+            side: Seat(side, clock=clock, delay=delay, network=config.network, on=events)
             for side in Side
         }
         self._link = RoomLink(config.server_url, config.token, self._seats)
@@ -79,8 +84,8 @@ class Broadcast:
     async def run(self, asked_to_end: asyncio.Event) -> bool:
         """Be on air until `asked_to_end`; False when the programme failed by itself."""
         receiving.install()
-        compositor = await asyncio.to_thread(self._draw)
-        on_air = self._start(compositor)
+        artwork = await asyncio.to_thread(self._draw)
+        on_air = self._start(artwork)
         tasks = [
             asyncio.create_task(self._link.run(), name="room-link"),
             asyncio.create_task(self._report(on_air), name="reports"),
@@ -91,28 +96,58 @@ class Broadcast:
             await self._end(on_air, tasks)
         return not self._failed.is_set()
 
-    def _draw(self) -> Compositor:
-        config = self._config
-        return build_compositor(
-            theme=config.theme,
+    def _ask_to_rejoin(self, side: Side, link: str, session: str) -> None:
+        self._link.ask_to_rejoin(side, link, session)
+
+    def _fit(self, shot: Shot) -> None:
+        for seat in self._seats.values():
+            seat.fit(shot.sizes)
+
+    def _draw(self) -> Artwork:
+        canvas = self._config.canvas
+        return draw_side_by_side(
+            theme=self._config.theme,
             web=web_folder(),
-            caption=Caption(
-                motion=config.motion,
-                names={side.value: name for side, name in config.names.items()},
-                on_air=config.programme == config.room,
-            ),
-            width=config.canvas.width,
-            height=config.canvas.height,
+            caption=self._caption,
+            width=canvas.width,
+            height=canvas.height,
         )
 
-    def _start(self, compositor: Compositor) -> _OnAir:
+    @property
+    def _caption(self) -> Caption:
+        config = self._config
+        return Caption(
+            motion=config.motion,
+            names={side.value: name for side, name in config.names.items()},
+            on_air=config.programme == config.room,
+        )
+
+    def _draw_the_rest(self, stage: Stage) -> asyncio.Task[None]:
+        order = SceneOrder(
+            theme=self._config.theme,
+            web=web_folder(),
+            caption=self._caption,
+            width=self._config.canvas.width,
+            height=self._config.canvas.height,
+            sharers=tuple(side.value for side in self._seats),
+        )
+        return asyncio.create_task(draw_screen_scenes(order, stage.add_screen_scene), name="scenes")
+
+    def _start(self, artwork: Artwork) -> _OnAir:
         loop = asyncio.get_running_loop()
         settings = encoder_settings(self._config.canvas)
+        seats = self._seats.values()
+        stage = Stage(
+            artwork,
+            {seat.screen.name: seat.side.value for seat in seats},
+            on_cut=lambda shot: loop.call_soon_threadsafe(self._fit, shot),
+        )
+        self._fit(stage.shot)
         programme = Programme(
             settings,
-            compositor,
-            Mixer([seat.microphone for seat in self._seats.values()]),
-            {side.value: seat.camera for side, seat in self._seats.items()},
+            stage,
+            Mixer([seat.microphone for seat in seats]),
+            {source.name: source for seat in seats for source in (seat.camera, seat.screen)},
             clock=self._clock,
             sink=self._put,
             on_failure=lambda _error: loop.call_soon_threadsafe(self._failed.set),
@@ -127,7 +162,7 @@ class Broadcast:
         self._rack.start()
         programme.start(begin)
         logger.info("programme %s starts", self._config.programme)
-        return _OnAir(programme, self._rack)
+        return _OnAir(programme, self._rack, self._draw_the_rest(stage))
 
     def _put(self, packet: EncodedPacket) -> None:
         """Hand a packet on. Encoder thread."""
@@ -162,9 +197,9 @@ class Broadcast:
         await on_air.rack.stop(_OUTPUT_DEADLINE)
         await self._link.report(self._state(on_air))
         await self._link.close()
-        for task in tasks:
+        for task in (*tasks, on_air.drawing):
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, on_air.drawing, return_exceptions=True)
         await asyncio.gather(*(seat.close() for seat in self._seats.values()))
         logger.info("programme %s has ended", self._config.programme)
 
@@ -184,7 +219,7 @@ class Broadcast:
         stats = on_air.programme.stats
         return BroadcastReport(
             programme=ProgrammeReport(ticks=stats.ticks, skipped=stats.skipped, late=stats.late),
-            ingests={side: seat.state for side, seat in self._seats.items()},
+            ingests={side: seat.report() for side, seat in self._seats.items()},
             hls=on_air.rack.hls,
             destinations=on_air.rack.destinations,
             recording=on_air.rack.recording,

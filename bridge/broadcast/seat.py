@@ -1,15 +1,40 @@
 """A debater as the broadcast has him: the leg to his browser, and his picture and sound."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from math import inf
+from typing import Final
 
+from bridge.broadcast.leg_report import LegMeter
 from bridge.broadcast.media.sources import AudioSource, SourceStatus, VideoSource
-from bridge.broadcast.rtc.ingest import Ingest
+from bridge.broadcast.rtc.connection import Sinks
+from bridge.broadcast.rtc.ingest import FROZEN_AFTER, Ingest
+from bridge.broadcast.rtc.needed_bit_rate import needed_bit_rate
+from bridge.broadcast.rtc.playout_delay import PlayoutDelay
 from bridge.clock import Clock
-from bridge.protocol.messages import IngestState, MediaState
+from bridge.protocol.broadcast_config import ANYWHERE, NetworkConfig
+from bridge.protocol.messages import IngestReport, IngestState, MediaState
 from bridge.rooms.model import Side
 
 logger = logging.getLogger(__name__)
+
+_SCREEN_TO_COME: Final = (900, 506)
+"""About what a shared screen gets of 1280x720."""
+_LINGER: Final = 10.0
+"""Seconds that a debater's media may outlive his signalling: a proxy that restarts, or a lost
+WebSocket, is no reason to take him off the picture."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeatEvents:
+    """What a seat tells. Called on the loop."""
+
+    changed: Callable[[], None]
+    lost: Callable[[Side, str, str], None]
+    """Side, link and session of a connection on which nothing comes any more."""
 
 
 class Seat:
@@ -20,23 +45,29 @@ class Seat:
         side: Side,
         *,
         clock: Clock,
-        playout_delay: float,
-        on_change: Callable[[], None],
+        delay: PlayoutDelay,
+        on: SeatEvents,
+        network: NetworkConfig = ANYWHERE,
     ) -> None:
         self.side = side
         self.camera = VideoSource(side.value)
-        self.microphone = AudioSource(side.value)
-        self.state = IngestState.ABSENT
+        self.screen = VideoSource(f"{side.value}-screen")
+        self.microphone = AudioSource(side.value, delay)
         self._media: MediaState | None = None
-        self._on_change = on_change
+        self._clock = clock
+        self._on = on
+        self._meter = LegMeter()
+        self._tiles: Mapping[str, tuple[int, int]] = {}
+        self._moved = asyncio.Event()
+        self._leaving: asyncio.Task[None] | None = None
         self._ingest = Ingest(
             side.value,
-            camera=self.camera,
-            microphone=self.microphone,
-            screen=None,
-            playout_delay=playout_delay,
+            sinks=Sinks(camera=self.camera, microphone=self.microphone, screen=self.screen),
+            delay=delay,
             clock=clock,
             on_state=self._take_state,
+            on_lost=lambda link, session: on.lost(side, link, session),
+            network=network,
         )
 
     async def accept(self, link: str, offer_sdp: str, *, session: str) -> str:
@@ -49,23 +80,72 @@ class Seat:
 
     async def close(self) -> None:
         """Drop the connection and show the placeholder at once."""
-        await self._ingest.close()
-        self.camera.clear(SourceStatus.ABSENT)
-        self.microphone.clear()
+        leaving, self._leaving = self._leaving, None
+        if leaving is not None:
+            leaving.cancel()
+            await asyncio.gather(leaving, return_exceptions=True)
+        await self._vacate()
 
     def show(self, media: MediaState | None) -> None:
-        """Note what the debater says he sends; None: he is not in the room."""
+        """Note what the debater says he sends; None: he is not in the room.
+
+        Then his picture stays for as long as his media comes, ten seconds at most.
+        """
+        if media is None:
+            if self._media is not None and self._leaving is None:
+                self._leaving = asyncio.create_task(self._linger(), name=f"{self.side}-leaving")
+            return
+        if self._leaving is not None:
+            self._leaving.cancel()
+            self._leaving = None
         if media == self._media:
             return
         self._media = media
-        if media is None:
-            self.camera.clear(SourceStatus.ABSENT)
-        elif media.camera:
-            self.camera.set_status(SourceStatus.LIVE)
+        self._ingest.expect_media(expected=media.camera or media.microphone or media.screen)
+        if media.camera:
+            self.camera.expect()
         else:
             self.camera.clear(SourceStatus.CAMERA_OFF)
+        self.camera.mark_muted(muted=not media.microphone)
+        if media.screen:
+            self.screen.expect()
+        else:
+            self.screen.clear(SourceStatus.ABSENT)
+        self.fit(self._tiles)
+
+    def fit(self, tiles: Mapping[str, tuple[int, int]]) -> None:
+        """Let the debater send what his tiles can show; `tiles`: width and height by source."""
+        self._tiles = tiles
+        shown = [tiles[name] for name in (self.camera.name, self.screen.name) if name in tiles]
+        if self._media is not None and self._media.screen and self.screen.name not in tiles:
+            # Its scene begins with its first picture, which should not have to be small.
+            shown.append(_SCREEN_TO_COME)
+        self._ingest.limit_bit_rate(needed_bit_rate(shown))
+
+    def report(self) -> IngestReport:
+        """Return what came since the last report."""
+        return self._meter.report(self._ingest.stats, self._clock.monotonic())
+
+    async def _linger(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LINGER):
+                while self._ingest.state is IngestState.RECEIVING:
+                    self._moved.clear()
+                    await self._moved.wait()
+        self._leaving = None
+        await self._vacate()
+
+    async def _vacate(self) -> None:
+        self._media = None
+        self.camera.clear(SourceStatus.ABSENT)
+        self.screen.clear(SourceStatus.ABSENT)
+        await self._ingest.close()
+        self.microphone.clear()
 
     def _take_state(self, state: IngestState) -> None:
         logger.info("%s is %s", self.side, state)
-        self.state = state
-        self._on_change()
+        # A screen on which nothing changes sends nothing: it is lost when all of his media is.
+        receiving = state is IngestState.RECEIVING
+        self.screen.keep_fresh(inf if receiving else self._clock.monotonic() - FROZEN_AFTER)
+        self._moved.set()
+        self._on.changed()

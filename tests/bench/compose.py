@@ -12,7 +12,7 @@ from bridge.broadcast.media.frames import view_planes
 from bridge.broadcast.media.mixer import Mixer
 from bridge.broadcast.media.packets import Grid
 from bridge.broadcast.media.sources import AudioSource, SourceStatus, SourceView
-from bridge.broadcast.media.stage import build_compositor
+from bridge.broadcast.media.stage import Stage, draw_side_by_side
 from bridge.broadcast.media.theme import Caption
 from bridge.settings import web_folder
 
@@ -46,18 +46,19 @@ def per_tick(work: Callable[[int], object]) -> float:
 
 
 def main() -> None:
-    compositor = build_compositor(
+    artwork = draw_side_by_side(
         theme="classic",
         web=web_folder(),
         caption=Caption(motion="This house would measure", names={side: side for side in SIDES}),
         width=1280,
         height=720,
     )
+    stage = Stage(artwork, {f"{side}-screen": side for side in SIDES})
     cameras = {side: camera(seed) for seed, side in enumerate(SIDES)}
 
     def compose(number: int, *, held: bool = False) -> av.VideoFrame:
         place = 0 if held else number % 30
-        return compositor.compose(
+        return stage.compose(
             {side: SourceView(SourceStatus.LIVE, cameras[side][place]) for side in SIDES}
         )
 
@@ -84,7 +85,7 @@ def main() -> None:
     for name, work in (
         ("compose, new pictures", compose),
         ("compose, held pictures", lambda number: compose(number, held=True)),
-        ("compose, slates", lambda _: compositor.compose({})),
+        ("compose, slates", lambda _: stage.compose({})),
         ("mix", mix),
         ("encode picture", lambda number: list(video.encode(canvases[number % 30], number))),
         ("encode sound", lambda _: list(audio.encode(noise))),

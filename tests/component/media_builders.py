@@ -63,6 +63,11 @@ def write_theme(folder: Path, drawing: str, *, width: int = 320, height: int = 1
     (folder / "slate.svg").write_text(
         f'{root}<rect width="100%" height="100%" fill="{{{{ side.colour }}}}"/></svg>', "utf-8"
     )
+    (folder / "badge.svg").write_text(
+        '<svg xmlns="http://www.w3.org/2000/svg" x="0" y="0" width="200" height="100" '
+        'viewBox="0 0 20 10"><rect width="20" height="10" fill="#ffffff"/></svg>',
+        "utf-8",
+    )
     return Theme(folder, web_folder() / "fonts")
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from bridge.broadcast.media.artwork import draw_artwork, find_boxes, to_planes
 from bridge.broadcast.media.compositor import Compositor
 from bridge.broadcast.media.frames import view_planes
-from bridge.broadcast.media.scaler import Scaler
+from bridge.broadcast.media.scaler import Scaler, fit
 from bridge.broadcast.media.scene import Fit, Rect
 from bridge.broadcast.media.sources import SourceStatus, SourceView
 from tests.component.media_builders import (
@@ -71,7 +71,7 @@ def test_a_tick_never_writes_into_an_earlier_canvas(compositor):
 def test_the_same_picture_is_scaled_once_and_a_new_one_anew(compositor):
     red = plain(RED)
     compositor.compose({"proposition": live(red)})
-    again = compositor.compose({"proposition": SourceView(SourceStatus.FROZEN, red)})
+    again = compositor.compose({"proposition": live(red)})
     assert colour_at(again, 300, 400) == RED
     other = compositor.compose({"proposition": live(plain(GREY))})
     assert colour_at(other, 300, 400) == GREY
@@ -88,19 +88,72 @@ def test_each_slate_is_its_own_and_comes_back_from_a_picture(compositor):
     assert absent[156:620, left].std() > 5
 
 
+def test_a_frozen_picture_is_dim_and_marked_until_the_next_one(compositor):
+    red = plain(RED)
+    before = compositor.compose({"proposition": live(red)})
+    for _ in range(2):
+        frozen = compositor.compose({"proposition": SourceView(SourceStatus.FROZEN, red)})
+        assert colour_at(frozen, 300, 400) == pytest.approx((40, 115, 184), abs=1)
+        badge = view_planes(frozen)[0][176:248, 166:482]
+        assert badge.max() > 200, "words"
+        assert badge.min() < 30, "on dark"
+    after = compositor.compose({"proposition": live(plain(RED))})
+    for plane, same in zip(view_planes(after), view_planes(before), strict=True):
+        assert (plane == same).all()
+
+
+def test_muted_is_marked_in_the_corner_of_pictures_and_of_the_camera_off_slate(compositor):
+    red = plain(RED)
+    for view in (live(red), SourceView(SourceStatus.CAMERA_OFF)):
+        loud = view_planes(compositor.compose({"proposition": view}))[0]
+        muted = view_planes(
+            compositor.compose({"proposition": SourceView(view.status, view.picture, muted=True)})
+        )[0]
+        rows, columns = np.nonzero(loud != muted)
+        assert columns.min() >= 30
+        assert columns.max() < 102
+        assert rows.min() >= 534
+        assert rows.max() < 606
+
+
+def test_who_sends_nothing_has_no_muted_mark(compositor):
+    for status in (SourceStatus.ABSENT, SourceStatus.RECONNECTING):
+        loud, muted = (
+            view_planes(compositor.compose({"proposition": SourceView(status, None, muted)}))[0]
+            for muted in (False, True)
+        )
+        assert (loud == muted).all()
+
+
+def test_changes_of_size_and_orientation_are_seen_whole_in_the_same_tile(compositor):
+    for width, height in ((1280, 720), (640, 360), (720, 1280), (360, 640), (1280, 720)):
+        canvas = compositor.compose({"proposition": live(plain(RED, width, height))})
+        assert colour_at(canvas, 324, 164) == RED, "up to the upper edge"
+        assert colour_at(canvas, 324, 610) == RED, "and to the lower one"
+        beside = colour_at(canvas, 40, 400)
+        assert beside == RED if width > height else beside[0] < RED[0] - 20
+        assert beside[2] > 150, "of the same colour"
+
+
 SIZES = st.tuples(st.integers(16, 700), st.integers(16, 700))
 
 
 @settings(deadline=None, max_examples=60)
 @given(SIZES, st.sampled_from([(2, 2), (1, 1), (17, 3)]) | SIZES, st.sampled_from(Fit))
 def test_pictures_of_any_size_are_shown(first, second, how):
-    scaler = Scaler(Rect(16, 158, 616, 462), how)
+    tile = Rect(16, 158, 616, 462)
+    scaler = Scaler(tile, how)
     for width, height in (first, second, first):
         place, planes = scaler.scale(plain(RED, width, height))
         assert planes[0].shape == (place.height, place.width)
         assert planes[1].shape == planes[2].shape == (place.height // 2, place.width // 2)
-        for plane, value in zip(planes, RED, strict=True):
-            assert (plane == value).all()
+        _, seen = fit(width, height, tile, how)
+        assert place == (tile if how is Fit.COVER else seen)
+        inside = Rect(seen.x - place.x, seen.y - place.y, seen.width, seen.height)
+        for plane, value, part in zip(
+            planes, RED, (inside, inside.halved(), inside.halved()), strict=True
+        ):
+            assert (plane[part.y : part.bottom, part.x : part.right] == value).all()
 
 
 def test_a_picture_of_the_tiles_size_passes_untouched():

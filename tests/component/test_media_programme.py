@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from bridge.broadcast.media.artwork import Artwork, draw_artwork
-from bridge.broadcast.media.compositor import Compositor
 from bridge.broadcast.media.frames import view_planes
 from bridge.broadcast.media.mixer import Mixer
 from bridge.broadcast.media.packets import ORIGIN_SECONDS, EncodedPacket, TrackKind
 from bridge.broadcast.media.programme import Programme
 from bridge.broadcast.media.sources import AudioSource, VideoSource
+from bridge.broadcast.media.stage import Stage
 from bridge.clock import SystemClock
 from bridge.errors import SettingsError
 from tests.component.media_builders import (
@@ -40,13 +40,15 @@ class Rig:
     def __init__(self, artwork: Artwork, clock: SystemClock | None = None) -> None:
         self.cameras = {side: VideoSource(side) for side in SIDES}
         self.microphones = {side: AudioSource(side) for side in SIDES}
+        for camera in self.cameras.values():
+            camera.expect()
         self.packets: list[EncodedPacket] = []
         self.arrivals: list[float] = []
         self.failures: list[Exception] = []
         self.clock = clock or SystemClock()
         self.programme = Programme(
             settings(artwork.scene.width, artwork.scene.height),
-            Compositor(artwork),
+            Stage(artwork),
             Mixer(list(self.microphones.values())),
             self.cameras,
             clock=self.clock,
@@ -241,7 +243,7 @@ def test_a_canvas_of_another_size_than_the_artwork_is_refused(tmp_path):
     other = draw_artwork(write_theme(tmp_path, drawing), CAPTION, (640, 360))
     with pytest.raises(SettingsError):
         Programme(
-            settings(320, 180), Compositor(other), Mixer([]), {},
+            settings(320, 180), Stage(other), Mixer([]), {},
             clock=SystemClock(), sink=lambda _: None, on_failure=lambda _: None,
         )  # fmt: skip
 

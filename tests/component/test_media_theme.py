@@ -9,7 +9,7 @@ from bridge.broadcast.media.artwork import draw_artwork, rasterise
 from bridge.broadcast.media.compositor import Compositor
 from bridge.broadcast.media.fonts import load_font
 from bridge.broadcast.media.sources import SourceStatus, SourceView
-from bridge.broadcast.media.stage import build_compositor
+from bridge.broadcast.media.stage import draw_side_by_side
 from bridge.broadcast.media.theme import Caption, Theme
 from bridge.errors import ThemeError
 from bridge.settings import web_folder
@@ -76,7 +76,9 @@ def test_a_theme_without_slates_is_refused(tmp_path):
 
 def test_an_unknown_theme_is_named():
     with pytest.raises(ThemeError, match='no theme "baroque"'):
-        build_compositor(theme="baroque", web=web_folder(), caption=CAPTION, width=1280, height=720)
+        draw_side_by_side(
+            theme="baroque", web=web_folder(), caption=CAPTION, width=1280, height=720
+        )
 
 
 def test_a_manifest_with_a_wrong_colour_is_named(tmp_path):

@@ -1,8 +1,11 @@
 """Independent judges of a programme: ffprobe for the shape, decoded samples for the content."""
 
 import asyncio
+import io
 import json
+import re
 import shutil
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -10,6 +13,11 @@ from typing import Any
 
 import av
 import numpy as np
+
+Picture = np.ndarray[Any, Any]
+"""RGB, (height, width, 3)."""
+Box = tuple[float, float, float, float]
+"""Fractions of a picture: left, top, right, bottom."""
 
 
 async def ffprobe(target: str | Path, *options: str) -> dict[str, Any]:
@@ -79,7 +87,33 @@ def decode(path: Path) -> Decoded:
     return Decoded(pictures, times, np.concatenate(sound))
 
 
-def region(picture: np.ndarray[Any, Any], box: tuple[float, float, float, float]) -> Any:
+async def newest_picture(fetch: Callable[[str], Awaitable[bytes]], base: str) -> Picture:
+    """Decode the last picture that the media playlist below `base` has a part for."""
+    playlist = (await fetch(base + "programme.m3u8")).decode()
+    init = re.findall(r'#EXT-X-MAP:URI="([^"]+)"', playlist)[-1]
+    parts = re.findall(r"#EXT-X-PART:(.*)", playlist)
+    first = max(number for number, part in enumerate(parts) if "INDEPENDENT=YES" in part)
+    names = [init, *(re.findall(r'URI="([^"]+)"', part)[0] for part in parts[first:])]
+    data = b"".join([await fetch(base + name) for name in names])
+    return await asyncio.to_thread(_last_picture, data)
+
+
+def _last_picture(data: bytes) -> Picture:
+    with av.open(io.BytesIO(data), "r") as container:
+        *_, last = container.decode(video=0)
+    return last.to_ndarray(format="rgb24")
+
+
+def save_png(picture: Picture, path: Path) -> None:
+    """Keep a picture for people to look at."""
+    encoder = av.CodecContext.create("png", "w")
+    frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+    encoder.width, encoder.height, encoder.pix_fmt = frame.width, frame.height, "rgb24"
+    encoder.time_base, frame.pts = Fraction(1, 30), 0
+    path.write_bytes(b"".join(map(bytes, [*encoder.encode(frame), *encoder.encode(None)])))
+
+
+def region(picture: Picture, box: Box) -> Any:
     """Mean RGB of a box given in fractions: left, top, right, bottom."""
     height, width = picture.shape[:2]
     left, top, right, bottom = box
@@ -89,6 +123,13 @@ def region(picture: np.ndarray[Any, Any], box: tuple[float, float, float, float]
 
 LEFT_TILE = (0.10, 0.35, 0.40, 0.70)
 RIGHT_TILE = (0.60, 0.35, 0.90, 0.70)
+MUTED_BADGE = (0.03, 0.76, 0.07, 0.83)
+"""In the left tile."""
+FROZEN_ICON = (0.14, 0.26, 0.18, 0.33)
+CONNECTING_RING = (0.175, 0.31, 0.33, 0.59)
+SCREEN_TILE = (0.10, 0.55, 0.70, 0.85)
+UPPER_SMALL_TILE = (0.78, 0.26, 0.96, 0.40)
+LOWER_SMALL_TILE = (0.78, 0.72, 0.96, 0.85)
 
 
 def tone_db(samples: np.ndarray[Any, Any], frequency: float) -> float:

@@ -201,6 +201,64 @@ def test_a_programme_that_stood_still_goes_on_in_time():
     np.testing.assert_array_equal(sound[:, 200:], tone(at, TICK)[:, 200:])
 
 
+class _Rising:
+    """A delay that a test moves."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+
+@pytest.mark.parametrize(("begin", "end"), [(0.25, 0.7), (0.7, 0.25)])
+def test_a_delay_that_moves_is_followed_by_splices_without_a_gap_or_a_click(begin, end):
+    delay = _Rising(begin)
+    line = Line(delay=0.0, ahead=0.0)
+    line.source = AudioSource("proposition", delay)
+    line.run(2)
+    pieces = []
+    while abs(delay.seconds - end) > 1e-9:
+        delay.seconds += max(-0.02 / 30, min(0.12 / 30, end - delay.seconds))
+        pieces.append(line.run(1 / 30))
+    pieces.append(line.run(3))
+    sound = np.concatenate(pieces, axis=1)
+    assert line.source.jumps == 0
+    assert line.source.splices > 0
+    assert largest_step(sound) < 1.1 * TONE_STEP
+    loudness = [float(np.abs(block).max()) for block in np.array_split(sound[0], sound.size // 480)]
+    assert min(loudness) > 0.4
+    # Within what is left alone for splices, a period of the tone more or less.
+    expected = tone(line.read_count - round(end * RATE) - TICK, TICK)
+    phase = np.vdot(_analytic(sound[0, -TICK:]), _analytic(expected[0]))
+    assert abs(np.angle(phase)) / (2 * np.pi * 440) < 0.001
+
+
+def test_speech_like_sound_keeps_its_words_when_the_delay_moves():
+    random = np.random.default_rng(5)
+    voice = np.cumsum(random.normal(0, 0.02, RATE * 12))
+    voice -= np.convolve(voice, np.ones(480) / 480, "same")
+    periodic = sum(np.sin(2 * np.pi * 117 * n * np.arange(RATE * 12) / RATE) / n for n in (1, 2, 3))
+    spoken = (0.2 * periodic + 0.1 * voice).astype(np.float32)
+    delay = _Rising(0.25)
+    source = AudioSource("proposition", delay)
+    heard, sent = [], 0
+    for tick in range(30 * 10):
+        while sent <= (tick + 1) * TICK:
+            block = spoken[sent : sent + PACKET]
+            source.write(sent / RATE, np.stack([block, block]))
+            sent += PACKET
+        delay.seconds = min(0.7, delay.seconds + 0.12 / 30)
+        heard.append(source.read(tick * TICK / RATE, TICK))
+    sound = np.concatenate(heard, axis=1)[0]
+    at = sound.size - RATE
+    place = at - round(0.7 * RATE)
+    lags = range(-960, 961, 8)
+    likeness = [
+        float(np.dot(sound[at : at + 9600], spoken[place + lag : place + lag + 9600]))
+        for lag in lags
+    ]
+    assert abs(list(lags)[int(np.argmax(likeness))]) / RATE < 0.015
+    assert source.jumps == 0
+
+
 def test_empty_writes_are_nothing():
     line = Line()
     line.source.write(1_000.0, np.zeros((2, 0), np.float32))

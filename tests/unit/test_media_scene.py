@@ -51,9 +51,8 @@ TILE = Rect(16, 158, 616, 462)
     [
         (640, 360, Rect(80, 0, 480, 360)),
         (640, 480, Rect(0, 0, 640, 480)),
-        (720, 1280, Rect(0, 370, 720, 540)),
         (641, 361, Rect(78, 0, 482, 360)),
-        (16, 2, Rect(6, 0, 2, 2)),
+        (720, 720, Rect(0, 90, 720, 540)),
     ],
 )
 def test_cover_shows_the_middle_of_a_picture_and_fills_the_tile(width, height, crop):
@@ -64,3 +63,11 @@ def test_contain_shows_the_whole_picture_in_the_middle_of_the_tile():
     crop, place = fit(640, 360, TILE, Fit.CONTAIN)
     assert crop == Rect(0, 0, 640, 360)
     assert place == Rect(16, 216, 616, 346)
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "place"),
+    [(720, 1280, Rect(194, 158, 260, 462)), (480, 640, Rect(150, 158, 346, 462))],
+)
+def test_cover_shows_a_phone_held_upright_whole(width, height, place):
+    assert fit(width, height, TILE, Fit.COVER) == (Rect(0, 0, width, height), place)

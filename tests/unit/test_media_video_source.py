@@ -1,15 +1,19 @@
 """What a tick finds in a debater's picture slot."""
 
+from math import inf
+
 import av
 import pytest
 
-from bridge.broadcast.media.sources import SourceStatus, SourceView, VideoSource
+from bridge.broadcast.media.sources import FROZEN_AFTER, SourceStatus, SourceView, VideoSource
 from bridge.clock import FakeClock
 
 
 @pytest.fixture
 def source() -> VideoSource:
-    return VideoSource("proposition")
+    made = VideoSource("proposition")
+    made.expect()
+    return made
 
 
 @pytest.fixture
@@ -21,8 +25,17 @@ def picture() -> av.VideoFrame:
     return av.VideoFrame(16, 16, "yuv420p")
 
 
-def test_who_never_sent_anything_is_absent(source, clock):
+def test_who_is_not_in_the_room_is_absent_whatever_comes(clock):
+    source = VideoSource("proposition")
     assert source.current(clock.monotonic()) == SourceView(SourceStatus.ABSENT)
+    source.put(picture(), clock.monotonic())
+    assert source.current(clock.monotonic()) == SourceView(SourceStatus.ABSENT)
+
+
+def test_who_is_in_the_room_is_connecting_until_his_first_picture(source, clock):
+    assert source.current(clock.monotonic()) == SourceView(SourceStatus.RECONNECTING)
+    source.put(picture(), clock.monotonic())
+    assert source.current(clock.monotonic()).status is SourceStatus.LIVE
 
 
 def test_only_the_newest_picture_is_kept(source, clock):
@@ -45,7 +58,7 @@ def test_without_new_pictures_the_last_is_held_from_one_second_and_gone_after_th
         clock.advance(0.1001)
     assert seen[:10] == [(SourceStatus.LIVE, True)] * 10
     assert seen[10:30] == [(SourceStatus.FROZEN, True)] * 20
-    assert seen[30:] == [(SourceStatus.ABSENT, False)] * 5
+    assert seen[30:] == [(SourceStatus.RECONNECTING, False)] * 5
 
 
 def test_a_new_picture_ends_freeze_and_absence_at_once(source, clock):
@@ -63,28 +76,44 @@ def test_clearing_brings_the_slate_at_once(source, clock, status):
     assert source.current(clock.monotonic()) == SourceView(status)
 
 
-def test_black_pictures_sent_while_the_camera_is_off_are_not_shown(source, clock):
-    source.set_status(SourceStatus.CAMERA_OFF)
+@pytest.mark.parametrize("status", [SourceStatus.ABSENT, SourceStatus.CAMERA_OFF])
+def test_pictures_that_come_after_clearing_are_not_shown(source, clock, status):
+    source.clear(status)
     source.put(picture(), clock.monotonic())
-    assert source.current(clock.monotonic()) == SourceView(SourceStatus.CAMERA_OFF)
+    assert source.current(clock.monotonic()) == SourceView(status)
 
 
-def test_after_camera_on_the_slate_stays_until_the_first_picture(source, clock):
-    source.set_status(SourceStatus.CAMERA_OFF)
-    source.set_status(SourceStatus.LIVE)
-    assert source.current(clock.monotonic()).status is SourceStatus.CAMERA_OFF
+def test_after_camera_on_he_is_connecting_until_the_first_picture(source, clock):
+    source.clear(SourceStatus.CAMERA_OFF)
+    source.expect()
+    assert source.current(clock.monotonic()).status is SourceStatus.RECONNECTING
     source.put(picture(), clock.monotonic())
     assert source.current(clock.monotonic()).status is SourceStatus.LIVE
 
 
-def test_saying_live_again_does_not_disturb_a_running_picture(source, clock):
+def test_expecting_again_does_not_disturb_a_running_picture(source, clock):
     source.put(picture(), clock.monotonic())
-    source.set_status(SourceStatus.LIVE)
+    source.expect()
     assert source.current(clock.monotonic()).picture is not None
 
 
-def test_who_left_and_comes_back_is_shown_with_his_first_picture(source, clock):
+def test_muted_is_seen_with_and_without_a_picture_until_he_leaves(source, clock):
+    source.mark_muted(muted=True)
+    assert source.current(clock.monotonic()).muted
     source.put(picture(), clock.monotonic())
+    assert source.current(clock.monotonic()).muted
+    source.clear(SourceStatus.CAMERA_OFF)
+    assert source.current(clock.monotonic()).muted
     source.clear(SourceStatus.ABSENT)
+    assert not source.current(clock.monotonic()).muted
+
+
+def test_a_screen_on_which_nothing_changes_stays_while_its_sender_is_heard(source, clock):
     source.put(picture(), clock.monotonic())
+    source.keep_fresh(inf)
+    clock.advance(600)
     assert source.current(clock.monotonic()).status is SourceStatus.LIVE
+    source.keep_fresh(clock.monotonic() - FROZEN_AFTER)
+    assert source.current(clock.monotonic()).status is SourceStatus.FROZEN
+    clock.advance(2.1)
+    assert source.current(clock.monotonic()).status is SourceStatus.RECONNECTING

@@ -1,6 +1,7 @@
 """Puts the sources' pictures into the artwork, one canvas per tick. Programme thread only."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Final
 
 import av
 import numpy as np
@@ -9,13 +10,16 @@ from numpy.typing import NDArray
 
 from bridge.broadcast.media.artwork import Artwork, Overlay
 from bridge.broadcast.media.frames import Plane, Planes, view_planes
-from bridge.broadcast.media.scaler import Scaler
-from bridge.broadcast.media.scene import Rect, Tile
+from bridge.broadcast.media.scaler import Scaler, darken
+from bridge.broadcast.media.scene import Badge, Rect, Scene, Tile
 from bridge.broadcast.media.sources import SourceStatus, SourceView
 
 _SPC_BT709 = 1
 """AVCOL_SPC_BT709: ITU-T H.273 MatrixCoefficients 1."""
 _NOTHING = SourceView(SourceStatus.ABSENT)
+_WITH_SOUND: Final = {SourceStatus.LIVE, SourceStatus.FROZEN, SourceStatus.CAMERA_OFF}
+_FROZEN_LIGHT: Final = 0.5
+"""What is left of a picture's light when it is marked as frozen."""
 
 
 class Compositor:
@@ -29,6 +33,16 @@ class Compositor:
     def size(self) -> tuple[int, int]:
         """Width and height of the canvas."""
         return self._artwork.scene.width, self._artwork.scene.height
+
+    @property
+    def scene(self) -> Scene:
+        """What is where."""
+        return self._artwork.scene
+
+    def forget(self) -> None:
+        """Let go of all pictures: another scene is shown."""
+        for painter in self._painters:
+            painter.forget()
 
     def compose(self, views: Mapping[str, SourceView]) -> av.VideoFrame:
         """Return a new yuv420p picture, tagged BT.709 limited; a source without a view is absent.
@@ -57,26 +71,53 @@ class _TilePainter:
         self.source = tile.source
         self._tile = tile
         self._slates = artwork.slates
+        self._badges = artwork.badges
         self._scaler = Scaler(tile.rect, tile.fit)
         self._corners = _corners(tile, artwork.base)
         self._picture: av.VideoFrame | None = None
         self._scaled: tuple[Rect, Planes] | None = None
+        self._dimmed: tuple[Rect, Planes] | None = None
 
     def paint(self, canvas: Planes, view: SourceView) -> None:
-        """Draw the picture of `view`, or the slate for its status."""
-        rect, content = self._content(view)
-        for plane, part, place in zip(canvas, content, _places(rect), strict=True):
+        """Draw the picture of `view`, or the slate for its status, and its badges."""
+        content = self._content(view)
+        if content is None:
+            return
+        rect, planes = content
+        for plane, part, place in zip(canvas, planes, _places(rect), strict=True):
             plane[place.y : place.bottom, place.x : place.right] = part
         for plane, corner in zip(canvas, self._corners, strict=True):
             corner.restore(plane)
+        for badge in _badges(view):
+            if (overlay := self._badges.get((self.source, badge))) is not None:
+                _blend(canvas, overlay)
 
-    def _content(self, view: SourceView) -> tuple[Rect, Planes]:
+    def _content(self, view: SourceView) -> tuple[Rect, Planes] | None:
         if view.picture is None:
-            self._picture = self._scaled = None
-            return self._tile.rect, self._slates[self.source, view.status]
+            self.forget()
+            slate = self._slates.get((self.source, view.status))
+            return None if slate is None else (self._tile.rect, slate)
         if self._scaled is None or view.picture is not self._picture:
             self._picture, self._scaled = view.picture, self._scaler.scale(view.picture)
-        return self._scaled
+            self._dimmed = None
+        if view.status is not SourceStatus.FROZEN:
+            return self._scaled
+        if self._dimmed is None:
+            rect, planes = self._scaled
+            self._dimmed = rect, darken(planes, _FROZEN_LIGHT)
+        return self._dimmed
+
+    def forget(self) -> None:
+        """Let go of the picture."""
+        self._picture = self._scaled = self._dimmed = None
+
+
+def _badges(view: SourceView) -> Iterator[Badge]:
+    if view.status is SourceStatus.FROZEN:
+        yield Badge.FROZEN
+    # Where no sound comes anyway it would only be one more thing to read.
+    if view.muted and view.status in _WITH_SOUND:
+        yield Badge.MUTED
 
 
 class _Corner:

@@ -39,9 +39,12 @@ class _Placement:
         return Rect(left, top, right - left, bottom - top)
 
 
-def split_layers(svg: str, canvas: tuple[int, int], sources: Collection[str]) -> Layout:
-    """Separate the layers of `svg`. Raises ThemeError naming the element that is wrong."""
-    root = parse_svg(svg, "theme.svg")
+def split_layers(svg: str, canvas: tuple[int, int], sources: Collection[str], file: str) -> Layout:
+    """Separate the layers of `svg`, made of `file`; each of `sources` has its tile.
+
+    Raises ThemeError naming the element that is wrong.
+    """
+    root = parse_svg(svg, file)
     placement = _place(root, canvas)
     _check_nesting(root)
     tiles = [child for child in root if "data-tile" in child.attrib]
@@ -51,7 +54,7 @@ def split_layers(svg: str, canvas: tuple[int, int], sources: Collection[str]) ->
         height=canvas[1],
         tiles=tuple(_read_tile(element, placement) for element in tiles),
     )
-    _check_sources(scene, sources)
+    _check_sources(scene, sources, file)
     common = [child for child in root if local_name(child) in {"defs", "style"}]
     under = [child for child in root if child not in tiles and child not in above]
     return Layout(
@@ -110,11 +113,11 @@ def _read_tile(element: ET.Element, placement: _Placement) -> Tile:
     return Tile(source=element.attrib["data-tile"], rect=rect, fit=Fit(fit), radius=round(radius))
 
 
-def _check_sources(scene: Scene, sources: Collection[str]) -> None:
+def _check_sources(scene: Scene, sources: Collection[str], file: str) -> None:
     placed = {tile.source for tile in scene.tiles}
     for source in sources:
         if source not in placed:
-            message = f'theme.svg has no <rect data-tile="{source}">'
+            message = f'{file} has no <rect data-tile="{source}">'
             raise ThemeError(message)
     for source in sorted(placed - set(sources)):
         message = f'<rect data-tile="{source}"> is for a side that theme.toml does not name'

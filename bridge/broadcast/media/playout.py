@@ -3,7 +3,9 @@
 Three coordinates: server time (monotonic seconds), the source's own sample positions, where
 consecutive writes follow each other and a lost packet leaves a hole, and the samples that are read.
 A read walks through positions at a ratio so close to 1 that nobody hears it, towards the position
-that the newest due times ask for. That takes up the drift between two crystals (tens of ppm).
+that the newest due times ask for. That takes up the drift between two crystals (tens of ppm). A
+larger error, as when the delay changes, is taken up by leaving out or repeating single periods of
+the voice, ten times a second at most (see `splice`).
 """
 
 from collections import deque
@@ -15,14 +17,15 @@ from numpy.typing import NDArray
 
 from bridge.broadcast.media.frames import Samples
 from bridge.broadcast.media.packets import AUDIO_RATE
+from bridge.broadcast.media.splice import LEAST_LAG, MOST_LAG, SPLICE, find_lag
 
 _CAPACITY: Final = 2 * AUDIO_RATE
 _MAX_LATE: Final = 0.2
 """Seconds by which sound may be played late rather than not at all."""
 _LATE_MARGIN: Final = 0.02
 """Seconds of lag added on top, so that a slower network costs one gap in seconds, not ten."""
-_LAG_DECAY: Final = 0.005
-"""Seconds of lag given back per second: as fast as the largest ratio."""
+_LAG_DECAY: Final = 0.02
+"""Seconds of lag given back per second, by splices."""
 _HOLE: Final = 0.008
 """Due times that are this many seconds ahead of where the last write ended mean lost packets (of
 10 ms and more), not a wandering clock, which moves some microseconds per packet."""
@@ -35,6 +38,10 @@ _SMOOTHING: Final = 1.0
 """Seconds over which noise of due times is averaged."""
 _DEADBAND: Final = 0.0005
 """Seconds of error that are left alone; samples then pass untouched."""
+_SPLICE_FROM: Final = 0.012
+"""Seconds of error that are spliced away: less than that the ratio takes up in a few seconds."""
+_SPLICE_EVERY: Final = AUDIO_RATE // 20
+"""Samples between splices: 20 ms in 50 ms follow a delay that rises by 0.12 s a second."""
 _FADE: Final = AUDIO_RATE * 4 // 1000
 _MARGIN: Final = 4
 """Samples kept around a window for the cubic's taps."""
@@ -87,6 +94,7 @@ class Playout:
         self.dropped = 0
         self.late = 0
         self.jumps = 0
+        self.splices = 0
         self._envelope = _Envelope()
         self._heard_until = -np.inf
         self.clear()
@@ -100,6 +108,7 @@ class Playout:
         self._origin = 0.0
         self._lag = 0.0
         self._position: float | None = None
+        self._since_splice = 0
 
     def write(self, due: float, samples: Samples) -> None:
         """Queue samples whose first is due at `due`."""
@@ -146,6 +155,8 @@ class Playout:
         error = 0.0 if position is None else wanted - position
         if position is None or abs(error) > _JUMP * AUDIO_RATE:
             sound, present = self._jump(position, round(wanted), count)
+        elif (lag := self._lag_to(position, error, count)) is not None:
+            sound, present = self._splice(position, lag, count)
         else:
             ratio = 1.0 + _correction(error / AUDIO_RATE)
             sound, present = self._render(position, ratio, count)
@@ -153,6 +164,34 @@ class Playout:
         self._envelope.shape(sound, present)
         self._forget()
         return sound
+
+    def _lag_to(self, position: float, error: float, count: int) -> int | None:
+        """How many samples to leave out (or to repeat, below 0) now; None: not here."""
+        self._since_splice += count
+        reach = min(int(abs(error)), MOST_LAG)
+        if abs(error) < _SPLICE_FROM * AUDIO_RATE or self._since_splice < _SPLICE_EVERY:
+            return None
+        if count < SPLICE:
+            return None
+        here = round(position)
+        begin = here + LEAST_LAG if error > 0 else here - reach
+        sound, present = self._window(begin, reach - LEAST_LAG + SPLICE)
+        own, own_present = self._window(here, SPLICE)
+        if not (present.all() and own_present.all()):
+            return None
+        found = find_lag(own.mean(axis=0), sound.mean(axis=0), backwards=error < 0)
+        return None if found is None else begin + found - here
+
+    def _splice(self, position: float, lag: int, count: int) -> tuple[Samples, NDArray[np.bool_]]:
+        """Go over to the like place `lag` samples away."""
+        self.splices += 1
+        self._since_splice = 0
+        sound, present = self._render(position + lag, 1.0, count)
+        old, _ = self._render(position, 1.0, SPLICE)
+        ramp = np.linspace(0, 1, SPLICE, dtype=np.float32)
+        sound[:, :SPLICE] = sound[:, :SPLICE] * ramp + old * (1 - ramp)
+        self._position = position + lag + count
+        return sound, present
 
     def _jump(
         self, before: float | None, after: int, count: int
@@ -195,10 +234,10 @@ class Playout:
         return sound, present
 
     def _forget(self) -> None:
-        """Drop what has been read."""
+        """Drop what has been read, but for what may be repeated."""
         while self._blocks and self._position is not None:
             position, samples = self._blocks[0]
-            if position + samples.shape[1] > self._position - _MARGIN:
+            if position + samples.shape[1] > self._position - _MARGIN - MOST_LAG:
                 return
             self._drop_oldest()
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from threading import Event
 from typing import Final
 
-from bridge.broadcast.media.compositor import Compositor
 from bridge.broadcast.media.encoder import (
     AudioEncoder,
     EncoderSettings,
@@ -16,6 +15,7 @@ from bridge.broadcast.media.frames import Samples, TickMedia
 from bridge.broadcast.media.mixer import Mixer
 from bridge.broadcast.media.packets import AUDIO_RATE, CodecParameters, EncodedPacket
 from bridge.broadcast.media.sources import VideoSource
+from bridge.broadcast.media.stage import Stage
 from bridge.broadcast.media.timeline import Tick, Timeline
 from bridge.clock import Clock
 from bridge.concurrency.channel import Channel, Overflow
@@ -78,7 +78,7 @@ class Programme:
     def __init__(
         self,
         settings: EncoderSettings,
-        compositor: Compositor,
+        stage: Stage,
         mixer: Mixer,
         sources: Mapping[str, VideoSource],
         *,
@@ -86,10 +86,10 @@ class Programme:
         sink: Callable[[EncodedPacket], None],
         on_failure: Callable[[Exception], object],
     ) -> None:
-        if compositor.size != (settings.width, settings.height):
+        if stage.size != (settings.width, settings.height):
             message = "the artwork was not drawn for this canvas"
             raise SettingsError(message)
-        self._compositor = compositor
+        self._stage = stage
         self._mixer = mixer
         self._sources = dict(sources)
         self._clock = clock
@@ -172,7 +172,7 @@ class Programme:
             return
         begin = self._clock.monotonic()
         views = {name: source.current(tick.due) for name, source in self._sources.items()}
-        picture = self._compositor.compose(views)
+        picture = self._stage.compose(views)
         self._compose_time.add(self._clock.monotonic() - begin)
         self._composed += 1
         # Only this thread puts, so there is still room.

@@ -3,12 +3,19 @@
 from typing import Final
 
 import av
+import numpy as np
 from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 
 from bridge.broadcast.media.frames import Plane, Planes, view_plane, view_planes
 from bridge.broadcast.media.scene import Fit, Rect
 
 _INTERPOLATION: Final = Interpolation.BICUBIC
+_LEAST_SHOWN: Final = 0.6
+"""Part of a picture that covering must leave: of a phone held upright it would leave a band, and a
+face seldom fits into it."""
+_BACKDROP: Final = (24, 16)
+"""Luma samples that a backdrop is made of; enlarged they are a blur."""
+_BACKDROP_LIGHT: Final = 0.35
 
 
 class Scaler:
@@ -16,29 +23,44 @@ class Scaler:
 
     Each plane is scaled by itself, as a grey picture, because a grey picture may point anywhere
     into another one: cropping costs nothing, and no pixel is scaled only to be cut off. One
-    `VideoReformatter` per plane is kept, since PyAV 18 never frees those behind
+    `VideoReformatter` per plane and purpose is kept, since PyAV 18 never frees those behind
     `VideoFrame.reformat` before their frame (PyAV issue 2320).
     """
 
     def __init__(self, tile: Rect, fit: Fit) -> None:
         self._tile = tile
         self._fit = fit
-        self._reformatters = [VideoReformatter() for _ in range(3)]
+        self._picture = _PlaneScalers()
+        self._shrinking, self._enlarging = _PlaneScalers(), _PlaneScalers()
         self._to_420 = VideoReformatter()
 
     def scale(self, picture: av.VideoFrame) -> tuple[Rect, Planes]:
-        """Return where on the canvas the picture goes, and its planes in that size."""
+        """Return where on the canvas the picture goes, and its planes in that size.
+
+        Covering always fills the tile: beside a picture of quite another shape there is a dim blur
+        of it.
+        """
         source = view_planes(self._as_limited_420(picture))
         crop, place = fit(picture.width, picture.height, self._tile, self._fit)
-        parts = zip(
-            self._reformatters,
-            source,
-            (crop, crop.halved(), crop.halved()),
-            (place, place.halved(), place.halved()),
-            strict=True,
-        )
-        y, u, v = (_scale(scaler, plane, part, to) for scaler, plane, part, to in parts)
-        return place, (y, u, v)
+        scaled = self._picture.scale(source, crop, place)
+        if self._fit is Fit.CONTAIN or place == self._tile:
+            return place, scaled
+        backdrop = self._backdrop(source)
+        inside = Rect(place.x - self._tile.x, place.y - self._tile.y, place.width, place.height)
+        for below, plane, part in zip(
+            backdrop, scaled, (inside, inside.halved(), inside.halved()), strict=True
+        ):
+            below[part.y : part.bottom, part.x : part.right] = plane
+        return self._tile, backdrop
+
+    def _backdrop(self, source: Planes) -> Planes:
+        """Fill the tile with a blur: shrunk to a few samples and enlarged again."""
+        height, width = source[0].shape
+        crop = cover(width, height, self._tile)
+        few = Rect(0, 0, *_BACKDROP)
+        y, u, v = self._shrinking.scale(source, crop, few)
+        dim = darken((y, u, v), _BACKDROP_LIGHT)
+        return self._enlarging.scale(dim, few, self._tile)
 
     def _as_limited_420(self, picture: av.VideoFrame) -> av.VideoFrame:
         full = picture.color_range == ColorRange.JPEG or picture.format.name == "yuvj420p"
@@ -53,14 +75,56 @@ class Scaler:
         )
 
 
+class _PlaneScalers:
+    """Scales the three planes of 4:2:0 pictures."""
+
+    def __init__(self) -> None:
+        self._reformatters = [VideoReformatter() for _ in range(3)]
+
+    def scale(self, source: Planes, crop: Rect, to: Rect) -> Planes:
+        """Return `crop` of `source` in the size of `to`."""
+        parts = zip(
+            self._reformatters,
+            source,
+            (crop, crop.halved(), crop.halved()),
+            (to, to.halved(), to.halved()),
+            strict=True,
+        )
+        y, u, v = (_scale(scaler, plane, part, size) for scaler, plane, part, size in parts)
+        return y, u, v
+
+
+def darken(planes: Planes, light: float) -> Planes:
+    """Return the picture at a part of its light, limited range; its colour pales with it."""
+    bases = (16, 128, 128)
+    levels = np.arange(256, dtype=np.float32)
+    y, u, v = (
+        np.rint(base + (levels - base) * light).astype(np.uint8)[plane]
+        for plane, base in zip(planes, bases, strict=True)
+    )
+    return y, u, v
+
+
 def fit(width: int, height: int, tile: Rect, how: Fit) -> tuple[Rect, Rect]:
-    """Return which part of a picture is shown, and where on the canvas. Both even. Pure."""
-    whole = Rect(0, 0, max(2, width & ~1), max(2, height & ~1))
-    if how is Fit.COVER:
-        scale = max(tile.width / width, tile.height / height)
-        return _centred(tile.width / scale, tile.height / scale, whole), tile
+    """Return which part of a picture is shown, and where on the canvas. Both even. Pure.
+
+    A picture that covering would leave less than 60 % of is shown whole all the same.
+    """
+    ratio = (width * tile.height) / (height * tile.width)
+    if how is Fit.COVER and min(ratio, 1 / ratio) >= _LEAST_SHOWN:
+        return cover(width, height, tile), tile
     scale = min(tile.width / width, tile.height / height)
-    return whole, _centred(width * scale, height * scale, tile)
+    return _whole(width, height), _centred(width * scale, height * scale, tile)
+
+
+def cover(width: int, height: int, tile: Rect) -> Rect:
+    """Return the middle part of a picture that has the tile's proportions. Even."""
+    scale = max(tile.width / width, tile.height / height)
+    return _centred(tile.width / scale, tile.height / scale, _whole(width, height))
+
+
+def _whole(width: int, height: int) -> Rect:
+    return Rect(0, 0, max(2, width & ~1), max(2, height & ~1))
 
 
 def _centred(width: float, height: float, within: Rect) -> Rect:

@@ -2,8 +2,20 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from bridge.errors import ThemeError
+
+SCREEN: Final = "screen"
+"""The tile of whoever shares his screen."""
+
+
+class Badge(StrEnum):
+    """A mark on a tile."""
+
+    FROZEN = "frozen"
+    """The picture is old: nothing new comes."""
+    MUTED = "muted"
 
 
 class Fit(StrEnum):

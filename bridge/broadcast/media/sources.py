@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from math import inf
 from threading import Lock
-from typing import Final
+from typing import Final, Protocol
 
 import av
 
@@ -21,9 +22,11 @@ class SourceStatus(StrEnum):
 
     LIVE = "live"
     FROZEN = "frozen"
-    """No new picture for a second: the last one is held."""
+    """No new picture for a second: the last one is held, and marked."""
+    RECONNECTING = "reconnecting"
+    """The debater is in the room, but nothing came for three seconds, or nothing yet."""
     ABSENT = "absent"
-    """Nothing for three seconds, or never anything, or the debater left."""
+    """The debater is not in the room, or shares no screen."""
     CAMERA_OFF = "camera_off"
     """He said so. Pictures that browsers send meanwhile are black and not shown."""
 
@@ -35,20 +38,25 @@ class SourceView:
     status: SourceStatus
     picture: av.VideoFrame | None = None
     """Present exactly when the status is LIVE or FROZEN."""
+    muted: bool = False
+    """The debater has switched his microphone off."""
 
 
 class VideoSource:
     """A mailbox with one slot between a decoder thread and the programme thread.
 
     Bound: one picture. Overflow: overwrite. The decoder paces: it puts a picture when it is due.
+    It is closed, and drops what is put, until `expect` and after `clear`.
     """
 
     def __init__(self, name: str) -> None:
         self.name = name
         self._lock = Lock()
         self._newest: SourceFrame | None = None
-        self._cleared = SourceStatus.ABSENT
-        self._camera_off = False
+        self._without = SourceStatus.ABSENT
+        """What is shown while there is no picture; RECONNECTING exactly when open."""
+        self._fresh_until = -inf
+        self._muted = False
         self.received = 0
         """Pictures put."""
 
@@ -56,58 +64,81 @@ class VideoSource:
         """Show `picture` (yuv420p, any size) from now on. Any one thread."""
         with self._lock:
             self.received += 1
-            if not self._camera_off:
+            if self._without is SourceStatus.RECONNECTING:
                 self._newest = SourceFrame(picture, now)
 
-    def clear(self, status: SourceStatus) -> None:
-        """Drop the picture: the slate for ABSENT or CAMERA_OFF comes with the next tick.
+    def expect(self) -> None:
+        """Let pictures through: RECONNECTING until the first. Idempotent. Any thread."""
+        with self._lock:
+            self._without = SourceStatus.RECONNECTING
 
-        After ABSENT the next picture is shown again; after CAMERA_OFF only when `set_status` has
-        said LIVE. Any thread.
+    def clear(self, status: SourceStatus) -> None:
+        """Drop the picture, and all that come until `expect`; `status`: ABSENT or CAMERA_OFF.
+
+        Late pictures are on their way for as long as the playout delay. Any thread.
         """
         with self._lock:
             self._newest = None
-            self._cleared = status
-            self._camera_off = status is SourceStatus.CAMERA_OFF
+            self._without = status
+            if status is SourceStatus.ABSENT:
+                self._muted = False
 
-    def set_status(self, status: SourceStatus) -> None:
-        """Say what the debater does: LIVE lets pictures through, the slates are as `clear`.
-
-        The slate stays until the first picture. Any thread.
-        """
-        if status in {SourceStatus.ABSENT, SourceStatus.CAMERA_OFF}:
-            self.clear(status)
-            return
+    def mark_muted(self, *, muted: bool) -> None:
+        """Say whether the microphone that belongs to this camera is off. Any thread."""
         with self._lock:
-            self._camera_off = False
+            self._muted = muted
+
+    def keep_fresh(self, until: float) -> None:
+        """Let the held picture count as new up to `until` (monotonic seconds, may be `inf`).
+
+        For screens: browsers send nothing while nothing changes there. Any thread.
+        """
+        with self._lock:
+            self._fresh_until = until
 
     def current(self, now: float) -> SourceView:
         """Return what to show at `now`. Programme thread."""
         with self._lock:
-            if self._newest is None:
-                return SourceView(self._cleared)
-            age = now - self._newest.due
-            if age >= ABSENT_AFTER:
-                self._newest, self._cleared = None, SourceStatus.ABSENT
-                return SourceView(SourceStatus.ABSENT)
-            status = SourceStatus.FROZEN if age >= FROZEN_AFTER else SourceStatus.LIVE
-            return SourceView(status, self._newest.picture)
+            if self._newest is not None:
+                age = now - max(self._newest.due, self._fresh_until)
+                if age < ABSENT_AFTER:
+                    status = SourceStatus.FROZEN if age >= FROZEN_AFTER else SourceStatus.LIVE
+                    return SourceView(status, self._newest.picture, self._muted)
+                self._newest = None
+            return SourceView(self._without, None, self._muted)
+
+
+class Delay(Protocol):
+    """How far behind its own time a source is shown and heard."""
+
+    @property
+    def seconds(self) -> float:
+        """The delay now. Any thread."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FixedDelay:
+    """A delay that stays."""
+
+    seconds: float
 
 
 class AudioSource:
     """Sound of one debater between his decoder thread and the programme thread.
 
-    What is written with a due time is read by time: continuous, with silence where nothing is.
+    What is written with a time is read `delay` later: continuous, with silence where nothing is.
     See `Playout` for how time errors, holes and late samples are treated.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, delay: Delay = FixedDelay(0.0)) -> None:
         self.name = name
+        self._delay = delay
         self._lock = Lock()
         self._playout = Playout()
 
     def write(self, due: float, samples: Samples) -> None:
-        """Queue samples whose first is to be heard at `due` (monotonic seconds, delay included).
+        """Queue samples whose first would be heard at `due` (monotonic seconds) without delay.
 
         Decoder thread. Never blocks for longer than one read takes.
         """
@@ -117,7 +148,7 @@ class AudioSource:
     def read(self, start: float, count: int) -> Samples:
         """Return the sound of [start, start + count / 48000). Programme thread, in order."""
         with self._lock:
-            return self._playout.read(start, count)
+            return self._playout.read(start - self._delay.seconds, count)
 
     def clear(self) -> None:
         """Forget what is queued: the debater left, or comes back with another clock."""
@@ -136,5 +167,10 @@ class AudioSource:
 
     @property
     def jumps(self) -> int:
-        """How often the time error was too large for slow correction."""
+        """How often the time error was too large for any correction."""
         return self._playout.jumps
+
+    @property
+    def splices(self) -> int:
+        """How often a period of the voice was left out or repeated."""
+        return self._playout.splices

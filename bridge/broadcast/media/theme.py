@@ -1,11 +1,13 @@
-"""Themes: a folder with `theme.toml`, `theme.svg` and `slate.svg`, drawn by people who draw.
+"""Themes: a folder with `theme.toml` and four SVG templates, drawn by people who draw.
 
-`theme.svg` is a Jinja2 template of the whole canvas. Direct children of its root are special:
+`theme.svg` (side by side) and `screen.svg` (somebody shares his screen) are Jinja2 templates of the
+whole canvas. Direct children of their roots are special:
 
 - `<rect data-tile="proposition" data-fit="cover" x y width height rx>`: a picture goes here;
 - `<g data-layer="above">`: drawn over the pictures; everything else is under them.
 
-`slate.svg` is a template of one tile without a picture. Values are escaped by Jinja2.
+`slate.svg` is a template of one tile without a picture, `badge.svg` of a mark on a tile. Values are
+escaped by Jinja2.
 """
 
 import tomllib
@@ -22,8 +24,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bridge.broadcast.media.fonts import Font, load_font
 from bridge.broadcast.media.lettering import Lettering, TextBox, letter
+from bridge.broadcast.media.scene import Badge
+from bridge.broadcast.media.sources import SourceStatus
 from bridge.errors import ThemeError
 
+SIDE_BY_SIDE_FILE: Final = "theme.svg"
+SCREEN_FILE: Final = "screen.svg"
 _INVISIBLE: Final = {"Cc", "Cs", "Co", "Cn"}
 """Unicode categories that XML forbids or that nothing can draw."""
 
@@ -74,13 +80,24 @@ class TextStyles(_Part):
     """On the plate."""
     slate: TextStyle
     """The name on the slate."""
+    screen_motion: TextStyle
+    """The motion where somebody shares his screen; so the next."""
+    screen_name: TextStyle
 
 
 class SlateLines(_Part):
     """What a slate says under the name."""
 
     absent: str
+    reconnecting: str
     camera_off: str
+
+
+class BadgeLines(_Part):
+    """What a badge says, if it has room for it."""
+
+    frozen: str
+    muted: str
 
 
 class Manifest(_Part):
@@ -95,6 +112,7 @@ class Manifest(_Part):
     """By source; each needs its tile."""
     text: TextStyles
     slate: SlateLines
+    badge: BadgeLines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +155,7 @@ class Theme:
         """Return the SVG of the whole canvas."""
         styles = self.manifest.text
         return self._render(
-            "theme.svg",
+            SIDE_BY_SIDE_FILE,
             width=self.manifest.width,
             height=self.manifest.height,
             on_air=caption.on_air,
@@ -147,17 +165,44 @@ class Theme:
             },
         )
 
+    def draw_screen(self, caption: Caption, sharer: str) -> str:
+        """Return the SVG of the whole canvas while the source `sharer` shares his screen."""
+        styles = self.manifest.text
+        return self._render(
+            SCREEN_FILE,
+            width=self.manifest.width,
+            height=self.manifest.height,
+            on_air=caption.on_air,
+            motion=self._letter(caption.motion, styles.screen_motion),
+            sides={
+                source: self._side(source, caption, styles.screen_name)
+                for source in self.manifest.sides
+            },
+            sharer=sharer,
+        )
+
     def draw_slate(
-        self, source: str, line: str, caption: Caption, size: tuple[float, float]
+        self, source: str, status: SourceStatus, caption: Caption, size: tuple[float, float]
     ) -> str:
-        """Return the SVG of a tile of `size` (theme units) that has no picture."""
+        """Return the SVG of a tile of `size` (theme units) that has no picture, as `status`."""
         return self._render(
             "slate.svg",
             width=size[0],
             height=size[1],
             source=source,
             side=self._side(source, caption, self.manifest.text.slate),
-            line=line,
+            status=status.value,
+            line=getattr(self.manifest.slate, status.value),
+        )
+
+    def draw_badge(self, badge: Badge, size: tuple[float, float]) -> str:
+        """Return the SVG of a mark on a tile of `size` (theme units)."""
+        return self._render(
+            "badge.svg",
+            width=size[0],
+            height=size[1],
+            badge=badge.value,
+            line=getattr(self.manifest.badge, badge.value),
         )
 
     def covers(self, text: str) -> bool:
