@@ -7,7 +7,7 @@ Measured in notes/aiortc.md:
 - one malformed datagram no longer ends the transport (header extensions raise struct.error, an
   empty datagram IndexError; both went through to the task that reads the socket);
 - packets of an unknown SSRC find their m-line by MID (RFC 8843 9.2): a sender may change it;
-- a machine with nothing but loopback has candidates all the same;
+- sockets are where the settings say (addresses.py);
 - Opus in-band FEC is asked for.
 
 Connections that attach no tap behave as before.
@@ -20,7 +20,6 @@ import time
 from typing import Any, Final, Protocol
 
 import aioice
-import aioice.ice
 from aiortc import RTCPeerConnection, rate, rtcdtlstransport, rtcpeerconnection, rtp
 from aiortc.codecs import CODECS, is_rtx
 from aiortc.codecs.h264 import NAL_TYPE_STAP_A, H264PayloadDescriptor
@@ -29,6 +28,7 @@ from aiortc.rtcdtlstransport import RTCDtlsTransport
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters, RTCRtpReceiveParameters
 from aiortc.rtcrtpreceiver import RTCRtpReceiver, StreamStatistics
 
+from bridge.aiortc_inside import addresses
 from bridge.aiortc_inside.media import H264, VP8, MediaPacket, SenderReport
 from bridge.aiortc_inside.versions import RECEIVER_ATTRIBUTES
 from bridge.errors import SetupError
@@ -261,26 +261,13 @@ class _GuardedTransport(RTCDtlsTransport):
                 logger.warning("unreadable datagram, %d so far: %r", self._unreadable, error)
 
 
-_system_addresses: Final = aioice.ice.get_host_addresses
-
-
-def host_addresses(use_ipv4: bool, use_ipv6: bool) -> list[str]:
-    """Addresses of this machine for candidates; loopback if there are no others."""
-    return _system_addresses(use_ipv4, use_ipv6) or (["127.0.0.1"] if use_ipv4 else [])
-
-
-def only_loopback() -> bool:
-    """Whether this machine can be reached from itself alone."""
-    return not _system_addresses(use_ipv4=True, use_ipv6=True)
-
-
 def install() -> None:
     """Change aiortc and aioice for this process. Idempotent; call before any connection is made."""
     changes: tuple[tuple[Any, str, Any], ...] = (
         (rtcpeerconnection, "RTCRtpReceiver", BridgeReceiver),
         (rtcpeerconnection, "RTCDtlsTransport", _GuardedTransport),
-        (aioice.ice, "get_host_addresses", host_addresses),
     )
+    addresses.install()
     for module, name, replacement in changes:
         setattr(module, name, replacement)
     opus = next(codec for codec in CODECS["audio"] if codec.name == "opus")

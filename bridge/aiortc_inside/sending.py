@@ -1,7 +1,8 @@
-"""What a headless debater needs of aiortc's inside: two hooks.
+"""What a headless debater needs of aiortc's inside: three hooks.
 
-Both exist because aiortc has no public way: to hear of a picture loss when the packets come
-encoded, and to receive without decoding (notes/aiortc.md, section 3).
+They exist because aiortc has no public way: to hear of a picture loss and of the bit rate that the
+other end can take when the packets come encoded, and to receive without decoding (notes/aiortc.md,
+section 3).
 """
 
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from queue import Queue
 from typing import Final
 
-from aiortc import RTCRtpReceiver, RTCRtpSender
+from aiortc import RTCRtpReceiver, RTCRtpSender, rtp
 from aiortc.jitterbuffer import JitterFrame
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 
@@ -28,6 +29,22 @@ class Received:
 def on_picture_loss(sender: RTCRtpSender, request_keyframe: Callable[[], None]) -> None:
     """Call `request_keyframe` for each PLI or FIR; aiortc itself only re-encodes raw frames."""
     sender._send_keyframe = request_keyframe  # type: ignore[method-assign]  # noqa: SLF001
+
+
+def on_bit_rate_limit(sender: RTCRtpSender, tell: Callable[[int], None]) -> None:
+    """Call `tell` with the bits per second of each REMB; aiortc itself only tells its encoders."""
+    handle = sender._handle_rtcp_packet  # noqa: SLF001
+
+    async def look(packet: rtp.AnyRtcpPacket) -> None:
+        if isinstance(packet, rtp.RtcpPsfbPacket) and packet.fmt == rtp.RTCP_PSFB_APP:
+            try:
+                bit_rate, _ = rtp.unpack_remb_fci(packet.fci)
+            except ValueError:
+                return
+            tell(bit_rate)
+        await handle(packet)
+
+    sender._handle_rtcp_packet = look  # type: ignore[method-assign]  # noqa: SLF001
 
 
 def count_only(receiver: RTCRtpReceiver, received: Received) -> None:

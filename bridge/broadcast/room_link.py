@@ -8,6 +8,7 @@ from typing import Protocol
 from bridge.errors import InputError
 from bridge.protocol.messages import (
     BroadcastReport,
+    ErrorBody,
     Join,
     MediaState,
     RoomView,
@@ -34,10 +35,6 @@ class Leg(Protocol):
         """Take a trickled candidate."""
         ...
 
-    async def close(self) -> None:
-        """Drop the connection."""
-        ...
-
     def show(self, media: MediaState | None) -> None:
         """Note what the debater says he sends; None: he is not in the room."""
         ...
@@ -52,7 +49,6 @@ class RoomLink:
 
     def __init__(self, server_url: str, token: str, legs: Mapping[Side, Leg]) -> None:
         self._legs = legs
-        self._sessions: dict[Side, str] = {}
         self._queues = {side: asyncio.Queue[SignalFrom](_MAX_PENDING_SIGNALS) for side in legs}
         self._client = RoomClient(
             server_url,
@@ -62,7 +58,7 @@ class RoomLink:
             on_signal=self._take_signal,
             on_replaced=self._take_replaced,
         )
-        self._closing: set[asyncio.Task[None]] = set()
+        self._telling: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
         """Stay in the room until `close`; returns early only when the server refuses us."""
@@ -75,7 +71,7 @@ class RoomLink:
         finally:
             for task in takers:
                 task.cancel()
-            await asyncio.gather(*takers, *self._closing, return_exceptions=True)
+            await asyncio.gather(*takers, *self._telling, return_exceptions=True)
 
     async def report(self, report: BroadcastReport) -> None:
         """Tell the server how we do; while it is away this says nothing."""
@@ -86,6 +82,15 @@ class RoomLink:
         except InputError as error:
             logger.info("report not taken: %s", error.message)
 
+    def ask_to_rejoin(self, side: Side, link: str, session: str) -> None:
+        """Tell a debater that nothing comes on `link` any more."""
+        if self._client.you is None:
+            return
+        signal = Signal(to=side.value, session=session, link=link, rejoin=True)
+        task = asyncio.create_task(self._tell(side, signal), name=f"rejoin-{side}")
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
+
     async def close(self) -> None:
         """Leave the room; `run` returns."""
         await self._client.close()
@@ -95,15 +100,15 @@ class RoomLink:
         for side, leg in self._legs.items():
             participant = present.get(side)
             leg.show(participant.media if participant else None)
-            if participant is not None:
-                self._sessions[side] = participant.session
-            elif self._sessions.pop(side, None) is not None:
-                self._drop(leg)
 
-    def _drop(self, leg: Leg) -> None:
-        task = asyncio.create_task(leg.close())
-        self._closing.add(task)
-        task.add_done_callback(self._closing.discard)
+    async def _tell(self, side: Side, signal: Signal) -> None:
+        try:
+            await self._client.send_signal(signal)
+        except InputError as error:
+            # He has joined anew or is away: then he makes a new connection by himself.
+            logger.info("%s is not told to rejoin: %s", side, error.message)
+        else:
+            logger.info("> %s is told to rejoin", side)
 
     def _take_signal(self, signal: SignalFrom) -> None:
         if signal.sender not in self._queues:
@@ -133,13 +138,23 @@ class RoomLink:
             )
         elif signal.description is not None and signal.description.type == "offer":
             logger.info("< %s offers %s", side, signal.link)
-            answer = await leg.accept(signal.link, signal.description.sdp, session=signal.session)
-            await self._client.send_signal(
-                Signal(
-                    to=side.value,
-                    session=signal.session,
-                    link=signal.link,
-                    description=SessionDescription(type="answer", sdp=answer),
-                )
-            )
-            logger.info("> %s answered %s", side, signal.link)
+            await self._client.send_signal(await self._decide(side, signal, signal.description.sdp))
+
+    async def _decide(self, side: Side, signal: SignalFrom, offer: str) -> Signal:
+        """Return the answer to an offer, or why there is none, which its sender must be told."""
+        answer, refusal = None, None
+        try:
+            sdp = await self._legs[side].accept(signal.link, offer, session=signal.session)
+        except InputError as error:
+            logger.warning("x %s: %s", side, error.message)
+            refusal = ErrorBody(code=error.code, message=error.message)
+        else:
+            logger.info("> %s is answered on %s", side, signal.link)
+            answer = SessionDescription(type="answer", sdp=sdp)
+        return Signal(
+            to=side.value,
+            session=signal.session,
+            link=signal.link,
+            description=answer,
+            refusal=refusal,
+        )

@@ -21,7 +21,13 @@ from aiortc.mediastreams import MediaStreamTrack
 from aiortc.rtcrtptransceiver import RTCRtpTransceiver
 from aiortc.sdp import SessionDescription, candidate_from_sdp
 
-from bridge.aiortc_inside.sending import Received, count_only, on_picture_loss
+from bridge.aiortc_inside import addresses
+from bridge.aiortc_inside.sending import (
+    Received,
+    count_only,
+    on_bit_rate_limit,
+    on_picture_loss,
+)
 from bridge.debater.cadence import Medium
 from bridge.debater.encoder import MediaEncoder
 from bridge.debater.tracks import EncodedTrack, IdleTrack
@@ -61,8 +67,9 @@ class ReceivedMedia:
 class Connection:
     """Sends the encoder's packets; receives without decoding. Loop-side only.
 
-    Candidates are never trickled: aiortc gathers them all into the description. Its owner calls
-    `close` in the end, whatever happened before.
+    Candidates are never trickled: aiortc gathers them all into the description, which takes half a
+    second at most even if no STUN or TURN server answers. Its owner calls `close` in the end,
+    whatever happened before.
     """
 
     def __init__(
@@ -75,6 +82,7 @@ class Connection:
         self._name = name
         self._encoder = encoder
         self._received = received
+        addresses.install()
         self._pc = RTCPeerConnection(
             RTCConfiguration(
                 # An empty list, not None: None means a public STUN server.
@@ -178,6 +186,9 @@ class Connection:
             )
             if isinstance(track, EncodedTrack) and kind == "video":
                 on_picture_loss(transceiver.sender, self._encoder.request_keyframe)
+                if direction == "sendonly":
+                    # To the bridge: what viewers see decides for the opponent too.
+                    on_bit_rate_limit(transceiver.sender, self._encoder.limit_bit_rate)
 
     # pyee reports whatever a listener returns or raises as another event: these return None.
     def _note_state(self) -> None:

@@ -31,6 +31,8 @@ _UTTERANCES: Final = 3
 """Different turns before the first is heard again: 48 s."""
 _SILENCE: Final = np.zeros(SOUND_SAMPLES, np.int16)
 _FLASH_SECONDS: Final = 0.1
+_PILOT_PIECES: Final = 5
+"""A tenth of a second."""
 _TOLERANCE: Final = 2e-6
 """Of wall times as floats: they are good to a quarter of a microsecond."""
 _BLINK: Final = (Eyes.HALF, Eyes.SHUT, Eyes.SHUT, Eyes.HALF)
@@ -108,7 +110,8 @@ class SyncPattern:
     """A plain colour that flashes white and beeps at every full second of wall time.
 
     For measuring lip sync and latency: flash and beep begin at the same instant and last 0.1 s;
-    the pitch is the side's own.
+    the pitch is the side's own. Under the beeps lies a quiet pilot tone without end, also the
+    side's own: where it is missing, sound was lost.
     """
 
     width = WIDTH
@@ -121,6 +124,7 @@ class SyncPattern:
         self._bright = rasterise(flat_svg("#ffffff", name), text=True)
         self._canvas = Canvas(self._dark)
         self._beep = beep(persona.sync_pitch, _FLASH_SECONDS)
+        self._pilot = _pilot(persona.pilot_pitch)
         self._burn_in = BurnIn(FPS)
 
     def begin(self, wall: float) -> None:
@@ -143,7 +147,9 @@ class SyncPattern:
         ahead = SAMPLE_RATE - first
         if ahead < SOUND_SAMPLES:
             piece = np.concatenate([np.zeros(ahead, np.int16), self._beep[: SOUND_SAMPLES - ahead]])
-        return _padded(piece)
+        pilot = self._pilot[number % _PILOT_PIECES]
+        sound: Samples = _padded(piece) + pilot
+        return sound
 
     def close(self) -> None:
         """Nothing to let go of."""
@@ -193,6 +199,13 @@ def _pose(lean: float) -> int:
 def _fraction(wall: float) -> float:
     """Part of the second that has passed; 0 also when floats put the instant just before."""
     return max(0.0, (wall + _TOLERANCE) % 1.0 - _TOLERANCE)
+
+
+def _pilot(frequency: int) -> Samples:
+    """Pieces of a sine at -30 dBFS, one per row; the last one's end fits the first's beginning."""
+    times = np.arange(_PILOT_PIECES * SOUND_SAMPLES) / SAMPLE_RATE
+    sine = np.round(1036 * np.sin(2 * np.pi * frequency * times)).astype(np.int16)
+    return sine.reshape(_PILOT_PIECES, SOUND_SAMPLES)
 
 
 def _padded(piece: Samples) -> Samples:

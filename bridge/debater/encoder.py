@@ -33,6 +33,12 @@ VIDEO_TIME_BASE: Final = Fraction(1, 90_000)
 AUDIO_TIME_BASE: Final = Fraction(1, SAMPLE_RATE)
 _TICKS_PER_PICTURE: Final = 90_000 // FPS
 _VIDEO_BITS: Final = 900_000
+"""Bits per second, at most."""
+_LEAST_VIDEO_BITS: Final = 100_000
+_OVERHEAD: Final = 0.85
+"""Share of a limit that is for media: the rest is headers and what is sent again."""
+_WORTH_A_KEYFRAME: Final = 0.15
+"""Relative change of the limit that is followed: libvpx has to begin anew for it."""
 _AUDIO_BITS: Final = 48_000
 _GOP: Final = 2 * FPS
 _KEYFRAME_PAUSE_FRAMES: Final = FPS // 3
@@ -74,6 +80,7 @@ class MediaEncoder:
         self._backlog: Channel[tuple[Medium, AnyPacket]] = Channel(_BACKLOG_PACKETS, Overflow.CLEAR)
         self._stop = Event()
         self._keyframe_wanted = Event()
+        self._video_bits = _VIDEO_BITS
         self._worker: Worker | None = None
         self._source: Source | None = None
 
@@ -106,6 +113,11 @@ class MediaEncoder:
         """Make one soon. Any thread."""
         self._keyframe_wanted.set()
 
+    def limit_bit_rate(self, bits_per_second: int) -> None:
+        """Send no more than this, sound included. Any thread."""
+        bits = round(bits_per_second * _OVERHEAD) - _AUDIO_BITS
+        self._video_bits = max(_LEAST_VIDEO_BITS, min(_VIDEO_BITS, bits))
+
     def _run(self) -> None:
         source = self._source
         assert source is not None  # noqa: S101 - set by start
@@ -115,7 +127,7 @@ class MediaEncoder:
             source.close()
 
     def _encode(self, source: Source) -> None:
-        video = _VideoEncoder(source.width, source.height)
+        video = _VideoEncoder(source.width, source.height, self._video_bits)
         audio = _AudioEncoder()
         cadence = Cadence()
         wall = self._clock.wall()
@@ -129,6 +141,8 @@ class MediaEncoder:
             if due.medium is Medium.SOUND:
                 packets = audio.encode(due.number, source)
             else:
+                if video.misses(self._video_bits):
+                    video = _VideoEncoder(source.width, source.height, self._video_bits)
                 packets = video.encode(due.number, source, self._keyframe_wanted)
             for packet in packets:
                 self._hand_over(due.medium, packet)
@@ -164,28 +178,35 @@ class MediaEncoder:
 class _VideoEncoder:
     """VP8 as real-time calls use it. One thread only."""
 
-    def __init__(self, width: int, height: int) -> None:
+    def __init__(self, width: int, height: int, bits: int) -> None:
         codec = VideoCodecContext.create("libvpx", "w")
         codec.width, codec.height, codec.pix_fmt = width, height, "yuv420p"
         codec.framerate, codec.time_base = Fraction(FPS), VIDEO_TIME_BASE
-        codec.bit_rate, codec.gop_size, codec.thread_count = _VIDEO_BITS, _GOP, 1
+        codec.bit_rate, codec.gop_size, codec.thread_count = bits, _GOP, 1
         codec.options = {
             "deadline": "realtime",
             # Negative is a fixed speed. +8 lets libvpx choose by the clock, which costs 1.8 times
             # as much here (2.6 instead of 1.45 ms per 640x360 picture, measured).
             "cpu-used": "-8",
             "lag-in-frames": "0",
-            "minrate": str(_VIDEO_BITS),
-            "maxrate": str(_VIDEO_BITS),
-            "bufsize": str(_VIDEO_BITS),
+            "minrate": str(bits),
+            "maxrate": str(bits),
+            "bufsize": str(bits),
             "undershoot-pct": "100",
             "overshoot-pct": "15",
             "static-thresh": "1",
         }
         self._codec = codec
+        self._bits = bits
+        self._age = 0
         self._since_keyframe = _KEYFRAME_PAUSE_FRAMES
 
+    def misses(self, bits: int) -> bool:
+        """Whether another encoder should take over: once a second at most."""
+        return self._age >= FPS and abs(bits - self._bits) > _WORTH_A_KEYFRAME * self._bits
+
     def encode(self, number: int, source: Source, keyframe_wanted: Event) -> list[AnyPacket]:
+        self._age += 1
         frame = source.picture(number)
         frame.pts, frame.time_base = number * _TICKS_PER_PICTURE, VIDEO_TIME_BASE
         # A film's own keyframes are marked and would be made keyframes here too.

@@ -161,7 +161,13 @@ class OfferingLeg:
 
     async def _follow(self, signal: SignalFrom, target: Target, connection: Connection) -> None:
         try:
-            if signal.candidate is not None:
+            if signal.refusal is not None:
+                logger.warning("%s: refused: %s", self._name, signal.refusal.message)
+                connection.ended.set()
+            elif signal.rejoin:
+                logger.info("%s: told to connect anew", self._name)
+                connection.ended.set()
+            elif signal.candidate is not None:
                 await connection.add_candidate(signal.candidate)
             elif signal.description is None:
                 return

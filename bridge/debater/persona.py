@@ -37,6 +37,8 @@ class Persona:
     """Formant frequencies against those of a long vocal tract (a man's)."""
     sync_pitch: float
     """Frequency of the beep of the sync pattern, Hz."""
+    pilot_pitch: int
+    """Frequency of its pilot tone, Hz: whole periods in 0.1 s, and far from every beep."""
     seed: int
     """Of everything that looks or sounds like chance."""
 
@@ -45,11 +47,11 @@ PERSONAS: Final = {
     Side.PROPOSITION: Persona(
         light="#3fb8ac", colour="#128a86", dark="#0a4f54", skin="#c98d63", shade="#b0754d",
         hair_colour="#2b1d19", hair=Hair.BOB, jacket="#f2ead8", shirt="#12565a",
-        pitch=205.0, formant_scale=1.16, sync_pitch=440.0, seed=11,
+        pitch=205.0, formant_scale=1.16, sync_pitch=440.0, pilot_pitch=1100, seed=11,
     ),
     Side.OPPOSITION: Persona(
         light="#f58a5c", colour="#d9482b", dark="#8a2416", skin="#f0c6a2", shade="#dba67f",
         hair_colour="#6b6f78", hair=Hair.SHORT, jacket="#25304a", shirt="#f6f1ea",
-        pitch=115.0, formant_scale=1.0, sync_pitch=660.0, seed=23,
+        pitch=115.0, formant_scale=1.0, sync_pitch=660.0, pilot_pitch=1320, seed=23,
     ),
 }  # fmt: skip

@@ -32,15 +32,6 @@ def test_install_is_idempotent() -> None:
     assert vars(rtcpeerconnection)["RTCRtpReceiver"] is receiving.BridgeReceiver
 
 
-def test_loopback_is_offered_where_there_is_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(receiving, "_system_addresses", lambda use_ipv4, use_ipv6: [])
-    assert receiving.host_addresses(use_ipv4=True, use_ipv6=True) == ["127.0.0.1"]
-    assert receiving.only_loopback()
-    monkeypatch.setattr(receiving, "_system_addresses", lambda use_ipv4, use_ipv6: ["192.0.2.2"])
-    assert receiving.host_addresses(use_ipv4=True, use_ipv6=True) == ["192.0.2.2"]
-    assert not receiving.only_loopback()
-
-
 @pytest.mark.parametrize(
     ("codec", "payload", "expected"),
     [

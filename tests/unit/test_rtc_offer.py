@@ -5,9 +5,14 @@ from hypothesis import strategies as st
 from bridge.broadcast.rtc.offer import check_offer, hint_bit_rate, usable_candidate
 from bridge.errors import InputError
 
-SESSION = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0 1 2\r\n"
+SESSION = (
+    "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=fingerprint:sha-256 00:11\r\n"
+    "a=group:BUNDLE 0 1\r\n"
+)
+WITH_SCREEN = SESSION.replace("BUNDLE 0 1", "BUNDLE 0 1 2")
 AUDIO = "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\n"
 VIDEO = "m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:1\r\na=ssrc:11 cname:x\r\n"
+SCREEN = VIDEO.replace("mid:1", "mid:2").replace("ssrc:11", "ssrc:12")
 LOCAL = "a=candidate:1 1 udp 2113937151 0f1e2d3c.local 54400 typ host\r\n"
 HOST = "candidate:1 1 udp 2113937151 {} 54400 typ host"
 
@@ -19,10 +24,11 @@ def refused(sdp: str) -> InputError:
 
 
 @pytest.mark.parametrize(
-    ("sections", "screen"), [(AUDIO + VIDEO, False), (AUDIO + VIDEO * 2, True)]
+    ("offer", "screen"),
+    [(SESSION + AUDIO + VIDEO, False), (WITH_SCREEN + AUDIO + VIDEO + SCREEN, True)],
 )
-def test_the_fixed_layouts_are_taken(sections: str, screen: bool) -> None:
-    assert check_offer(SESSION + sections, allow_loopback=False).has_screen is screen
+def test_the_fixed_layouts_are_taken(offer: str, screen: bool) -> None:
+    assert check_offer(offer, allow_loopback=False).has_screen is screen
 
 
 @pytest.mark.parametrize(
@@ -47,9 +53,9 @@ def test_simulcast_is_refused(line: str) -> None:
 
 
 def test_trap_19_two_videos_without_ssrc_are_refused() -> None:
-    bare = VIDEO.replace("a=ssrc:11 cname:x\r\n", "")
-    assert refused(SESSION + AUDIO + VIDEO + bare).code == "sdp_ssrc"
-    check_offer(SESSION + AUDIO + bare, allow_loopback=False)
+    bare = SCREEN.replace("a=ssrc:12 cname:x\r\n", "")
+    assert refused(WITH_SCREEN + AUDIO + VIDEO + bare).code == "sdp_ssrc"
+    check_offer(SESSION + AUDIO + bare.replace("mid:2", "mid:1"), allow_loopback=False)
 
 
 def test_trap_11_a_stopped_m_line_is_refused_and_a_bundled_one_is_not() -> None:
@@ -58,8 +64,26 @@ def test_trap_11_a_stopped_m_line_is_refused_and_a_bundled_one_is_not() -> None:
     check_offer(SESSION + AUDIO + stopped + "a=bundle-only\r\n", allow_loopback=False)
 
 
-def test_media_that_is_not_bundled_is_refused() -> None:
-    assert refused("v=0\r\n" + AUDIO + VIDEO).code == "sdp_layout"
+@pytest.mark.parametrize(
+    "offer",
+    [
+        "v=0\r\na=fingerprint:sha-256 00:11\r\n" + AUDIO + VIDEO,
+        SESSION + AUDIO + SCREEN,
+        SESSION + AUDIO + VIDEO.replace("mid:1", "mid:0"),
+        SESSION + AUDIO + "a=mid:1\r\n" + VIDEO,
+        SESSION + AUDIO + "a=mid:1\r\n" + VIDEO.replace("a=mid:1\r\n", ""),
+        SESSION + AUDIO.replace("a=mid:0\r\n", "") + VIDEO,
+    ],
+)
+def test_media_that_is_not_bundled_is_refused(offer: str) -> None:
+    assert "bundle" in refused(offer).message
+
+
+def test_an_offer_without_a_fingerprint_is_refused() -> None:
+    offer = SESSION.replace("a=fingerprint:sha-256 00:11\r\n", "") + AUDIO + VIDEO
+    assert refused(offer).code == "sdp_fingerprint"
+    with_its_own = offer.replace(AUDIO, AUDIO + "a=fingerprint:sha-256 00:11\r\n")
+    check_offer(with_its_own, allow_loopback=False)
 
 
 def test_trap_17_local_names_and_the_end_of_candidates_are_left_out() -> None:

@@ -107,7 +107,7 @@ class AudioDecoder:
         self._worker.start()
 
     def feed(self, frame: EncodedFrame, due: float, *, restart: bool = False) -> None:
-        """Queue a frame that is due at `due`. Any one thread; never blocks."""
+        """Queue a frame that would be due at `due` without delay. Any one thread; never blocks."""
         self._channel.put(_Due(frame, due, restart))
 
     def stop(self) -> None:

@@ -1,4 +1,4 @@
-"""When a debater's frames are due on our clock. Pure; one mapping for all tracks of a debater.
+"""When a debater's frames would be due on our clock, undelayed. Pure; one mapping per debater.
 
 RTP timestamps of each track count from a zero of their own. Two things relate them to us:
 
@@ -16,6 +16,8 @@ that disagrees with the arrivals by more than encoders can explain is not believ
 from collections import deque
 from statistics import median
 from typing import Final
+
+from bridge.broadcast.rtc.playout_delay import PlayoutDelay
 
 WINDOW: Final = 10.0
 """Seconds over which the shortest delay is looked for."""
@@ -104,8 +106,8 @@ class ClockMapping:
     unwrapped and in the track's clock rate.
     """
 
-    def __init__(self, playout_delay: float, tracks: tuple[str, ...]) -> None:
-        self._playout_delay = playout_delay
+    def __init__(self, delay: PlayoutDelay, tracks: tuple[str, ...]) -> None:
+        self._delay = delay
         self._order = tracks
         self._tracks: dict[str, _Track] = {}
 
@@ -133,9 +135,9 @@ class ClockMapping:
             track.report(ntp - timestamp / track.rate)
 
     def due(self, kind: str, timestamp: int) -> float:
-        """Moment at which the frame is to be shown or heard. KeyError before any has `arrived`."""
+        """Moment to show or hear the frame, without delay. KeyError before any has `arrived`."""
         track = self._tracks[kind]
-        return track.zero + timestamp / track.rate + self._playout_delay
+        return track.zero + timestamp / track.rate
 
     def restart(self, kind: str) -> None:
         """Forget a track: its timestamps begin anew."""
@@ -152,7 +154,7 @@ class ClockMapping:
         return self._beside(track, reference) is not None
 
     def delay(self, kind: str, now: float) -> float | None:
-        """How much later than the shortest delay this track is shown, without the playout delay."""
+        """How much later than its shortest way this track is due."""
         track = self._tracks.get(kind)
         if track is None or now - track.seen > WINDOW:
             return None
@@ -179,7 +181,7 @@ class ClockMapping:
         error = target - track.zero
         if track.settling(now) or abs(error) > _JUMP:
             track.zero = target
-        elif track.recent - track.zero > self._playout_delay:
+        elif track.recent - track.zero > self._delay.seconds:
             track.zero = track.recent
         else:
             most = SLEW * elapsed

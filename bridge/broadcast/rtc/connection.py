@@ -16,10 +16,11 @@ from aiortc import (
 )
 from aiortc.sdp import candidate_from_sdp
 
-from bridge.aiortc_inside import receiving
+from bridge.aiortc_inside import addresses, receiving
 from bridge.broadcast.rtc import tasks
 from bridge.broadcast.rtc.clock_mapping import ClockMapping
 from bridge.broadcast.rtc.offer import MAX_CANDIDATES, Offer, hint_bit_rate, usable_candidate
+from bridge.broadcast.rtc.playout_delay import PlayoutDelay
 from bridge.broadcast.rtc.receive_bitrate import ReceiveBitrate
 from bridge.broadcast.rtc.sinks import AudioSink, VideoSink
 from bridge.broadcast.rtc.tracks import (
@@ -31,7 +32,8 @@ from bridge.broadcast.rtc.tracks import (
     TrackContext,
 )
 from bridge.clock import Clock
-from bridge.errors import InputError
+from bridge.errors import ConflictError, InputError
+from bridge.protocol.broadcast_config import NetworkConfig
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +51,7 @@ class Sinks:
     camera: VideoSink
     microphone: AudioSink
     screen: VideoSink | None
+    """None: the screen is not received."""
 
 
 class IngestConnection:
@@ -63,8 +66,9 @@ class IngestConnection:
         link: str,
         sinks: Sinks,
         *,
-        playout_delay: float,
+        delay: PlayoutDelay,
         most_bit_rate: int,
+        network: NetworkConfig,
         clock: Clock,
     ) -> None:
         self.link = link
@@ -73,17 +77,19 @@ class IngestConnection:
         self.tracks: list[SoundTrack | PictureTrack] = []
         self._name = name
         self._sinks = sinks
+        self._network = network
         self._clock = clock
         self._bit_rate = ReceiveBitrate(most_bit_rate)
         self._overuse = receiving.OveruseProbe()
+        self._last_answer: float | None = None
         self._report_bit_rate: int | None = None
         self._candidates = 0
         self._tasks: list[asyncio.Task[None]] = []
         self._context = TrackContext(
-            thread_prefix=name,
-            mapping=ClockMapping(playout_delay, (MICROPHONE, CAMERA, SCREEN)),
+            leg=name,
+            mapping=ClockMapping(delay, (MICROPHONE, CAMERA, SCREEN)),
             clock=clock,
-            playout_delay=playout_delay,
+            delay=delay,
             on_send_time=self._take_send_time,
         )
         receiving.install()
@@ -96,12 +102,16 @@ class IngestConnection:
     async def answer(self, offer: Offer) -> str:
         """Take the offer and begin to receive; returns the answer's SDP.
 
-        Raises InputError when aiortc cannot take it. Call once; close after a failure.
+        Raises InputError when aiortc cannot take it, ConflictError when there is no UDP port left.
+        Call once; close after a failure.
         """
         self._add_tracks(offer)
+        addresses.place(self._peer, self._network)
         try:
             await self._peer.setRemoteDescription(RTCSessionDescription(offer.sdp, "offer"))
             await self._peer.setLocalDescription(await self._peer.createAnswer())
+        except ConflictError:
+            raise
         except Exception as error:
             # aiortc's parser answers nonsense with whatever its code runs into: AssertionError,
             # IndexError, KeyError, ValueError, its own errors (notes/reliability.md 5.4).
@@ -112,7 +122,8 @@ class IngestConnection:
             tasks.start(self._poll(), f"{self._name}-poll"),
             tasks.start(self._probe(), f"{self._name}-probe"),
         ]
-        return hint_bit_rate(self._peer.localDescription.sdp)
+        answer = hint_bit_rate(self._peer.localDescription.sdp)
+        return addresses.advertise(answer, self._network)
 
     async def add_candidate(self, candidate: Mapping[str, object]) -> None:
         """Take a W3C RTCIceCandidateInit; what cannot be used is left out without a word.
@@ -121,7 +132,11 @@ class IngestConnection:
         before was left out. Raises InputError when there are too many or it is malformed.
         """
         text = str(candidate.get("candidate") or "")
-        if not usable_candidate(text, allow_loopback=receiving.only_loopback()):
+        if not usable_candidate(
+            text,
+            allow_loopback=addresses.only_loopback(),
+            allow_private=not self._network.refuse_private_candidates,
+        ):
             return
         self._candidates += 1
         if self._candidates > MAX_CANDIDATES:
@@ -150,6 +165,11 @@ class IngestConnection:
         return self._peer.connectionState in {"failed", "closed"}
 
     @property
+    def last_answer(self) -> float | None:
+        """When the browser last answered a probe, in monotonic seconds: its path is alive."""
+        return self._last_answer
+
+    @property
     def last_arrival(self) -> float | None:
         """When the last media packet came, in monotonic seconds."""
         arrivals = [track.receiver.last_arrival for track in self.tracks]
@@ -166,6 +186,7 @@ class IngestConnection:
 
     async def close(self) -> None:
         """End everything, within seconds and without blocking the loop. Call once."""
+        self._context.delay.forget(f"{self._name}/")
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -175,6 +196,9 @@ class IngestConnection:
             await asyncio.wait_for(self._peer.close(), _CLOSE)
         except TimeoutError:
             logger.warning("%s: connection %s did not close in time", self._name, self.link)
+        except Exception:
+            # An odd offer can leave aiortc half made; our own threads must end all the same.
+            logger.exception("%s: connection %s did not close in order", self._name, self.link)
         for track in self.tracks:
             if not await asyncio.to_thread(track.join):
                 logger.warning("%s: the %s's decoder did not end", self._name, track.name)
@@ -234,4 +258,5 @@ class IngestConnection:
             if measured is not None:
                 before = self.round_trip if self.round_trip is not None else measured
                 self.round_trip = before + _SMOOTHING * (measured - before)
+                self._last_answer = self._clock.monotonic()
             await asyncio.sleep(_PROBE if measured is not None else 0.5)

@@ -40,6 +40,8 @@ class BufferCounters:
     duplicates: int = 0
     lost: int = 0
     """Given up."""
+    missed: int = 0
+    """Did not come when their turn was: holes, whether filled later or not."""
     gated: int = 0
     """Complete frames dropped while waiting for a keyframe."""
     restarts: int = 0
@@ -169,6 +171,7 @@ class AudioJitterBuffer:
     def _skip_to(self, number: int) -> None:
         absent = self._window.advance(number)
         self.counters.lost += absent
+        self.counters.missed += absent
         self._lost_before += absent
 
     def _frame(self, packet: MediaPacket) -> EncodedFrame:
@@ -240,6 +243,7 @@ class VideoJitterBuffer:
             self._resume_at(number)
         else:
             self.missing.note(before + 1, number, now)
+            self.counters.missed += max(0, number - before - 1)
         self.missing.found(number)
         return self.poll(now)
 

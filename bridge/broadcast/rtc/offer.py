@@ -29,7 +29,7 @@ class Offer:
     """Whether there is a second video m-line."""
 
 
-def check_offer(sdp: str, *, allow_loopback: bool) -> Offer:
+def check_offer(sdp: str, *, allow_loopback: bool, allow_private: bool = True) -> Offer:
     """Check limits and layout. Raises InputError in words.
 
     `.local` names need multicast to resolve and cost a second each when it fails; with
@@ -44,9 +44,7 @@ def check_offer(sdp: str, *, allow_loopback: bool) -> Offer:
     if kinds not in _LAYOUTS:
         message = f"The offer must have audio, video and at most a second video, not {kinds[:5]}."
         raise InputError(message, code="sdp_layout")
-    if not any(line.startswith("a=group:BUNDLE ") for line in session):
-        message = "The offer must bundle its media (a=group:BUNDLE)."
-        raise InputError(message, code="sdp_layout")
+    _check_transport(session, sections)
     for section in sections:
         _check_section(section, alone=kinds.count("video") == 1)
     lines = [line for section in (session, *sections) for line in section]
@@ -55,15 +53,21 @@ def check_offer(sdp: str, *, allow_loopback: bool) -> Offer:
         raise InputError(message, code="sdp_candidates")
     kept = [line for line in lines if not line.startswith(_ICE_LINES)]
     # All media share the first m-line's transport (RFC 8843 7); aiortc reads the last one's lines.
-    kept += [line for line in sections[0] if _is_usable(line, allow_loopback=allow_loopback)]
+    kept += [
+        line
+        for line in sections[0]
+        if line.startswith("a=candidate:")
+        and usable_candidate(line, allow_loopback=allow_loopback, allow_private=allow_private)
+    ]
     return Offer("\r\n".join(kept) + "\r\n", has_screen=len(kinds) == 3)
 
 
-def usable_candidate(candidate: str, *, allow_loopback: bool) -> bool:
+def usable_candidate(candidate: str, *, allow_loopback: bool, allow_private: bool = True) -> bool:
     """Whether to send checks to this address: a UDP candidate of a plain unicast address.
 
     The server sends packets to what a client names here, so names are not looked up, and what lies
-    on this machine or this link only is left out.
+    on this machine or this link only is left out; without `allow_private` also what is not on the
+    Internet. A browser there still connects, by its own checks.
     """
     fields = candidate.removeprefix("a=").removeprefix("candidate:").split()
     if len(fields) < 8 or fields[2].lower() != "udp":
@@ -72,8 +76,12 @@ def usable_candidate(candidate: str, *, allow_loopback: bool) -> bool:
         address = ipaddress.ip_address(fields[4])
     except ValueError:
         return False
+    # An IPv4 address in the clothes of IPv6 is judged as what it is (RFC 4291 2.5.5.2).
+    address = getattr(address, "ipv4_mapped", None) or address
     if address.is_loopback:
         return allow_loopback
+    if not (allow_private or address.is_global):
+        return False
     return not (
         address.is_multicast
         or address.is_unspecified
@@ -109,6 +117,22 @@ def _sections(sdp: str) -> list[list[str]]:
     return sections
 
 
+def _check_transport(session: list[str], sections: list[list[str]]) -> None:
+    """Refuse what leaves aiortc with an m-line that has no transport, or no key to check.
+
+    It finds both out in the background, after it has answered.
+    """
+    groups = [line.split()[1:] for line in session if line.startswith("a=group:BUNDLE ")]
+    mids = [line[6:] for section in sections for line in section if line.startswith("a=mid:")]
+    named = all(any(line.startswith("a=mid:") for line in section) for section in sections)
+    if groups != [mids] or not named or len(set(mids)) != len(sections):
+        message = "The offer must bundle all its media (a=group:BUNDLE), each with its own a=mid."
+        raise InputError(message, code="sdp_layout")
+    if not any(line.startswith("a=fingerprint:") for line in (*session, *sections[0])):
+        message = "The offer must have the fingerprint of its DTLS certificate."
+        raise InputError(message, code="sdp_fingerprint")
+
+
 def _check_section(section: list[str], *, alone: bool) -> None:
     media = section[0].split()
     if len(media) < 2 or (media[1] == "0" and "a=bundle-only" not in section):
@@ -120,7 +144,3 @@ def _check_section(section: list[str], *, alone: bool) -> None:
     if media[0] == "m=video" and not alone and not any(x.startswith("a=ssrc:") for x in section):
         message = "With two videos each needs its a=ssrc lines."
         raise InputError(message, code="sdp_ssrc")
-
-
-def _is_usable(line: str, *, allow_loopback: bool) -> bool:
-    return line.startswith("a=candidate:") and usable_candidate(line, allow_loopback=allow_loopback)

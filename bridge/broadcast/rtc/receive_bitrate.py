@@ -20,14 +20,20 @@ _STEEPEST: Final = 0.5
 _GROWTH: Final = 0.15
 """Per second; twice Google's 8 %, for limits that are a few steps away at most."""
 _FLOOR: Final = 150_000
+_CEILING: Final = 4_000_000
+"""What the path is trusted with until it shows otherwise: more than anybody is let send."""
 
 
 class ReceiveBitrate:
-    """The limit told by REMB, in bits per second; `now` in monotonic seconds."""
+    """The limit told by REMB, in bits per second; `now` in monotonic seconds.
+
+    It is the lesser of what the path carries and of `most`, what the debater's pictures are worth;
+    `most` may change at any time, and then holds with the next report.
+    """
 
     def __init__(self, most: int) -> None:
         self.most = most
-        self._limit = float(most)
+        self._path = float(_CEILING)
         self._began: float | None = None
         self._reported = 0.0
         self._grown = 0.0
@@ -39,7 +45,7 @@ class ReceiveBitrate:
     @property
     def limit(self) -> int:
         """What the sender was or will be told."""
-        return int(min(self._limit, self.most))
+        return int(min(self._path, self.most))
 
     def update(self, size: int, now: float, *, overusing: bool) -> int | None:
         """Take one packet of `size` bytes; returns the limit when it is time to report it."""
@@ -51,9 +57,7 @@ class ReceiveBitrate:
             if now - self._decreased >= _DECREASE_PAUSE:
                 return self._decrease(now)
         else:
-            self._limit = min(
-                float(self.most), self._limit * (1 + _GROWTH * min(1.0, now - self._grown))
-            )
+            self._path = min(_CEILING, self._path * (1 + _GROWTH * min(1.0, now - self._grown)))
             self._grown = now
         repeat = _EARLY_REPEAT if now - self._began < _EARLY_UNTIL else _REPEAT
         if now - self._reported < repeat:
@@ -69,7 +73,7 @@ class ReceiveBitrate:
             self._window_start, self._window_bytes = now, 0
 
     def _decrease(self, now: float) -> int:
-        lowered = max(_DECREASE * self._throughput, _STEEPEST * self._limit, _FLOOR)
-        self._limit = min(self._limit, lowered)
+        lowered = max(_DECREASE * self._throughput, _STEEPEST * self.limit, _FLOOR)
+        self._path = min(self._path, lowered)
         self._decreased = self._reported = now
         return self.limit

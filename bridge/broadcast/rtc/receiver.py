@@ -43,6 +43,9 @@ class TrackCounters:
     frames: int
     keyframes: int
     lost: int
+    """Packets given up."""
+    missed: int
+    """Packets that did not come at first; some came when they were asked for again."""
     late: int
     duplicates: int
     gated: int
@@ -174,6 +177,7 @@ class TrackReceiver:
             frames=tally.frames,
             keyframes=tally.keyframes,
             lost=past.lost + buffer.lost,
+            missed=past.missed + buffer.missed,
             late=past.late + buffer.late,
             duplicates=past.duplicates + buffer.duplicates,
             gated=past.gated + buffer.gated,
@@ -198,6 +202,7 @@ class TrackReceiver:
             self._tally.ssrc_changes += 1
             old, past = self._buffer.counters, self._past
             past.lost += old.lost
+            past.missed += old.missed
             past.late += old.late
             past.duplicates += old.duplicates
             past.gated += old.gated

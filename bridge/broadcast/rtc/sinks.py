@@ -16,11 +16,12 @@ class VideoSink(Protocol):
 
 
 class AudioSink(Protocol):
-    """Plays samples when they are due."""
+    """Plays samples when they are due and the playout delay has passed."""
 
     def write(self, due: float, samples: NDArray[np.float32]) -> None:
-        """Take samples, shape (2, n), 48 kHz; the first is due at `due`. Decoder thread.
+        """Take samples, shape (2, n), 48 kHz. Decoder thread.
 
+        The first would be heard at `due`, in monotonic seconds, without delay.
         Blocks come in order. Where the next does not begin at the last one's end, nothing was sent.
         """
         ...

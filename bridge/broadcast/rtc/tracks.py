@@ -10,6 +10,7 @@ from bridge.aiortc_inside.receiving import BridgeReceiver
 from bridge.broadcast.rtc.audio_decoder import AudioDecoder
 from bridge.broadcast.rtc.clock_mapping import ClockMapping
 from bridge.broadcast.rtc.frames import DecoderCounters, EncodedFrame
+from bridge.broadcast.rtc.playout_delay import PlayoutDelay
 from bridge.broadcast.rtc.receiver import TrackCounters, TrackReceiver
 from bridge.broadcast.rtc.sinks import AudioSink, VideoSink
 from bridge.broadcast.rtc.video_decoder import VideoDecoder
@@ -33,17 +34,18 @@ class TrackStats:
     reports_believed: bool
     """Whether sender reports place the track; else its arrivals do."""
     delay: float | None
-    """Seconds it is shown later than its shortest way allows, without the playout delay."""
+    """Seconds it is due later than its shortest way allows, without the playout delay."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackContext:
     """What the tracks of one connection share."""
 
-    thread_prefix: str
+    leg: str
+    """Name of the connection's seat and generation; threads are called after it."""
     mapping: ClockMapping
     clock: Clock
-    playout_delay: float
+    delay: PlayoutDelay
     on_send_time: Callable[[int, int], None]
     """Gets each packet's abs-send-time and size."""
 
@@ -105,9 +107,12 @@ class Track(ABC, Generic[D]):
     def _take_frame(self, frame: EncodedFrame) -> None:
         mapping = self._context.mapping
         mapping.arrived(self.name, frame.timestamp, frame.clock_rate, frame.arrival)
+        due = mapping.due(self.name, frame.timestamp)
+        now = self._context.clock.monotonic()
+        self._context.delay.note(f"{self._context.leg}/{self.name}", now - due, now)
         decoder = self._running_decoder()
         if decoder is not None:
-            self._feed(decoder, frame, mapping.due(self.name, frame.timestamp))
+            self._feed(decoder, frame, due)
 
     def _running_decoder(self) -> D | None:
         """Start a decoder for the first frame, or in place of one that failed; not every frame."""
@@ -149,7 +154,7 @@ class SoundTrack(Track[AudioDecoder]):
         self._restarted = True
 
     def _make_decoder(self) -> AudioDecoder:
-        return AudioDecoder(f"{self._context.thread_prefix}-{self.name}", self._sink)
+        return AudioDecoder(f"{self._context.leg}-{self.name}", self._sink)
 
     def _feed(self, decoder: AudioDecoder, frame: EncodedFrame, due: float) -> None:
         decoder.feed(frame, due, restart=self._restarted)
@@ -169,10 +174,10 @@ class PictureTrack(Track[VideoDecoder]):
     def _make_decoder(self) -> VideoDecoder:
         context = self._context
         return VideoDecoder(
-            f"{context.thread_prefix}-{self.name}",
+            f"{context.leg}-{self.name}",
             self._sink,
             clock=context.clock,
-            playout_delay=context.playout_delay,
+            delay=context.delay,
             on_keyframe_needed=self._need_keyframe,
         )
 

@@ -11,6 +11,7 @@ from av.video.codeccontext import VideoCodecContext
 
 from bridge.aiortc_inside.media import H264, VP8
 from bridge.broadcast.rtc.frames import DecoderCounters, EncodedFrame
+from bridge.broadcast.rtc.playout_delay import PlayoutDelay
 from bridge.broadcast.rtc.sinks import VideoSink
 from bridge.clock import Clock
 from bridge.concurrency.channel import Channel, Overflow
@@ -21,7 +22,8 @@ logger = logging.getLogger(__name__)
 
 MAX_PIXELS: Final = 2_100_000
 """1920x1088 and no more. A 67-byte keyframe can claim 16383x16383 (notes/reliability.md 5.4)."""
-_QUEUE_SECONDS: Final = 1.0
+_QUEUE_SECONDS: Final = 2.0
+"""The longest playout delay, and one second of being behind."""
 _MAX_FPS: Final = 60
 _DECODE_LEAD: Final = 0.004
 """Seconds before its due time at which a frame is decoded: what a 720p frame takes, doubled."""
@@ -84,9 +86,10 @@ class _Due:
 class VideoDecoder:
     """Decodes one track on its own thread and puts each picture into the sink when it is due.
 
-    Late frames are decoded at once; of several overdue ones only the newest is shown. Bound: the
-    playout delay and one second of frames. Overflow: all are dropped, and nothing is decoded before
-    the next keyframe, which `on_keyframe_needed` (decoder thread) asks for; so also after an error.
+    That is `delay` after the time it is fed with. Late frames are decoded at once; of several
+    overdue ones only the newest is shown. Bound: two seconds of frames. Overflow: all are dropped,
+    and nothing is decoded before the next keyframe, which `on_keyframe_needed` (decoder thread)
+    asks for; so also after an error.
     """
 
     def __init__(
@@ -95,18 +98,17 @@ class VideoDecoder:
         sink: VideoSink,
         *,
         clock: Clock,
-        playout_delay: float,
+        delay: PlayoutDelay,
         on_keyframe_needed: Callable[[], None],
     ) -> None:
         self._pictures = 0
         self._errors = 0
         self._sink = sink
         self._clock = clock
+        self._delay = delay
         self._on_keyframe_needed = on_keyframe_needed
         self._decoder = PictureDecoder()
-        self._channel: Channel[_Due] = Channel(
-            round((playout_delay + _QUEUE_SECONDS) * _MAX_FPS), Overflow.CLEAR
-        )
+        self._channel: Channel[_Due] = Channel(round(_QUEUE_SECONDS * _MAX_FPS), Overflow.CLEAR)
         self._stopping = Event()
         self._needs_keyframe = True
         self._worker = Worker(f"{name}-decoder", self._run)
@@ -116,7 +118,7 @@ class VideoDecoder:
         self._worker.start()
 
     def feed(self, frame: EncodedFrame, due: float) -> None:
-        """Queue a frame that is due at `due`. Any one thread; never blocks."""
+        """Queue a frame that would be due at `due` without delay. Any one thread; never blocks."""
         self._channel.put(_Due(frame, due))
 
     def stop(self) -> None:
@@ -153,7 +155,7 @@ class VideoDecoder:
 
     def _show(self, item: _Due) -> _Due | None:
         """Decode one frame and show it; returns the frame after it if that has come."""
-        wait = item.at - _DECODE_LEAD - self._clock.monotonic()
+        wait = item.at + self._delay.seconds - _DECODE_LEAD - self._clock.monotonic()
         if wait > 0 and self._stopping.wait(min(wait, _MAX_WAIT)):
             return None
         picture = self._decode(item.frame)
@@ -161,7 +163,7 @@ class VideoDecoder:
         if picture is None:
             return following
         now = self._clock.monotonic()
-        if following is None or following.at > now:
+        if following is None or following.at + self._delay.seconds > now:
             self._pictures += 1
             self._sink.put(picture, now)
         return following
