@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from bridge import __version__
 from bridge.demo import run_demo
 from bridge.doctor import examine
-from bridge.errors import BridgeError
+from bridge.errors import BridgeError, SettingsError
 from bridge.log import Redactor, set_up
 from bridge.server.app import serve as serve_forever
 from bridge.settings import Settings
@@ -29,6 +29,18 @@ Host = Annotated[str | None, typer.Option(help="Address to listen on.")]
 Port = Annotated[int | None, typer.Option(help="Port to listen on; 0 lets the system choose.")]
 DataDir = Annotated[Path | None, typer.Option(help="Rooms, secrets and recordings.")]
 PublicUrl = Annotated[str | None, typer.Option(help="What people type to get here.")]
+TlsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--tls",
+        metavar="self-signed|CERT KEY",
+        help="HTTPS: with an authority made here, or with a certificate and its key.",
+    ),
+]
+TlsKey = Annotated[Path | None, typer.Argument(metavar="KEY", help="Only after --tls CERT.")]
+ShowInvites = Annotated[
+    bool | None, typer.Option(help="Print links and QR codes of each new debate.")
+]
 
 
 def _settings(**options: Any) -> Settings:
@@ -38,7 +50,7 @@ def _settings(**options: Any) -> Settings:
     except ValidationError as error:
         for item in error.errors():
             name = ".".join(map(str, item["loc"])) or "settings"
-            typer.echo(f"{name}: {item['msg']}", err=True)
+            typer.echo(f"{name}: {item['msg'].removeprefix('Value error, ')}", err=True)
         raise typer.Exit(2) from None
 
 
@@ -57,19 +69,43 @@ def _become(module: str, order: dict[str, str | None]) -> NoReturn:
 
 @cli.command()
 def serve(
-    host: Host = None, port: Port = None, data_dir: DataDir = None, public_url: PublicUrl = None
+    tls_key: TlsKey = None,
+    *,
+    host: Host = None,
+    port: Port = None,
+    data_dir: DataDir = None,
+    public_url: PublicUrl = None,
+    tls: TlsOption = None,
+    show_invites: ShowInvites = None,
 ) -> None:
     """Serve pages, signalling, HLS and recordings until stopped."""
-    settings = _settings(host=host, port=port, data_dir=data_dir, public_url=public_url)
-    set_up(settings.log_level, Redactor())
+    settings = _settings(
+        host=host,
+        port=port,
+        data_dir=data_dir,
+        public_url=public_url,
+        tls=tls,
+        tls_key=tls_key,
+        show_invites=show_invites,
+    )
+    set_up(settings.log_level, Redactor(settings.secrets))
     uvloop.run(serve_forever(settings))
 
 
 @cli.command()
-def demo(port: Port = None, data_dir: DataDir = None) -> None:
+def demo(
+    tls_key: TlsKey = None,
+    *,
+    port: Port = None,
+    data_dir: DataDir = None,
+    tls: TlsOption = None,
+    show_invites: ShowInvites = None,
+) -> None:
     """Serve, and put one debate between two drawn debaters on air."""
-    settings = _settings(port=port, data_dir=data_dir)
-    set_up(settings.log_level, Redactor())
+    settings = _settings(
+        port=port, data_dir=data_dir, tls=tls, tls_key=tls_key, show_invites=show_invites
+    )
+    set_up(settings.log_level, Redactor(settings.secrets))
     uvloop.run(run_demo(settings))
 
 
@@ -109,4 +145,4 @@ def main() -> None:
         cli()
     except BridgeError as error:
         typer.echo(f"debate-bridge: {error.message}", err=True)
-        sys.exit(1)
+        sys.exit(2 if isinstance(error, SettingsError) else 1)

@@ -1,17 +1,50 @@
 """The operator's settings: defaults, then a TOML file, then `BRIDGE_*` variables, then options."""
 
+import re
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import Field, HttpUrl, model_validator
+from pydantic import BeforeValidator, Field, HttpUrl, SecretStr, model_validator
+from pydantic.networks import IPvAnyAddress
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
 
 PROJECT = Path(__file__).resolve().parent.parent
+SELF_SIGNED: Final = "self-signed"
+_STUN_URL: Final = re.compile(r"stuns?:(\[[\da-fA-F:.]+\]|[\w.-]+)(:\d{1,5})?")
+_TURN_URL: Final = re.compile(
+    r"turns?:(\[[\da-fA-F:.]+\]|[\w.-]+)(:\d{1,5})?(\?transport=(udp|tcp))?"
+)
+_URL_EXAMPLES: Final = {
+    "stun_urls": "stun:host:3478",
+    "turn_urls": "turn:host:3478?transport=udp, ...?transport=tcp or turns:host:5349",
+}
+
+
+def _split(value: object) -> object:
+    """Words between commas or spaces; in TOML it may be a list."""
+    return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
+
+
+def _port_range(value: object) -> object:
+    """Both ends of "40000-40100"."""
+    if not isinstance(value, str):
+        return value
+    found = re.fullmatch(r"\s*(\d{1,5})\s*-\s*(\d{1,5})\s*", value)
+    if found is None or not 1024 <= int(found[1]) <= int(found[2]) <= 65535:
+        message = 'ports are written "40000-40100", from 1024 to 65535'
+        raise ValueError(message)
+    return int(found[1]), int(found[2])
+
+
+Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+Addresses = Annotated[tuple[IPvAnyAddress, ...], NoDecode, BeforeValidator(_split)]
+PortRange = Annotated[tuple[int, int], NoDecode, BeforeValidator(_port_range)]
 
 
 def web_folder() -> Path:
@@ -31,6 +64,15 @@ class Settings(BaseSettings):
     """Port to listen on; 0 lets the system choose."""
     public_url: HttpUrl | None = None
     """What people type to get here; links are made from it. Default: http://localhost:PORT."""
+    tls: Literal["self-signed"] | Path | None = None
+    """HTTPS: "self-signed" makes an authority and a certificate for this machine's names and
+    addresses; or the path of a certificate chain in PEM form, with `tls_key`. With TLS and without
+    a `host` the server listens on every address."""
+    tls_key: Path | None = None
+    """Private key of the certificate `tls`, in PEM form."""
+    show_invites: bool | None = None
+    """Print links and QR codes of each new debate on standard output. They are secret. Default:
+    only with a self-signed certificate, and only when standard output is a terminal."""
     data_dir: Path = PROJECT / "recordings"
     """Rooms, secrets and recordings. Made at first start with mode 0700."""
     log_level: str = "info"
@@ -53,15 +95,38 @@ class Settings(BaseSettings):
     """x264 preset."""
     encoder_threads: Annotated[int, Field(ge=1, le=16)] = 1
     """x264 threads. One is enough for 720p30 and the cheapest: slices cost bits and CPU."""
-    playout_delay_ms: Annotated[int, Field(ge=0, le=2000)] = 250
-    """How far behind arrival both debaters are shown, so that their sound and pictures align."""
+    playout_delay_ms: Annotated[int, Field(ge=0, le=1000)] = 250
+    """How far behind arrival both debaters are shown at least, so that lips and words align."""
+    max_playout_delay_ms: Annotated[int, Field(ge=0, le=1000)] = 1000
+    """The most it grows to while a debater's network loses or delays packets."""
     theme: str = "classic"
     """Folder name under `web/themes`."""
 
     ffmpeg: Path | None = None
     """ffmpeg binary for finishing recordings. Default: PATH, then the one in imageio-ffmpeg."""
-    ice_servers: tuple[str, ...] = ()
-    """STUN or TURN URLs given to browsers. Not needed on one machine or one LAN."""
+    stun_urls: Words = ()
+    """STUN servers for browsers, as `stun:host:port`. Not needed on one machine or one LAN."""
+    turn_urls: Words = ()
+    """TURN servers for browsers, as `turn:host:port?transport=udp` or `turns:host:port`."""
+    turn_secret: SecretStr | None = None
+    """What coturn has as `static-auth-secret`: every join gets credentials of its own from it."""
+    turn_lifetime_hours: Annotated[int, Field(ge=1, le=168)] = 12
+    """How long such credentials hold. Longer than any debate: they are renewed at a join only."""
+    turn_username: str | None = None
+    turn_password: SecretStr | None = None
+    """Fixed credentials, for a TURN server without a shared secret. Everybody gets the same."""
+    public_address: Addresses = ()
+    """The bridge's address as the Internet sees it, behind a NAT that keeps ports (1:1)."""
+    advertise_private: bool = True
+    """Tell browsers the private address beside the public one: the short way on the same LAN."""
+    udp_ports: PortRange | None = None
+    """Ports for media, as "40000-40100". Each debater takes one of each address."""
+    udp_interfaces: Words = ()
+    """Interfaces, or addresses, for media. Default: all but loopback."""
+    udp_ipv6: bool = True
+    """Whether media may come by IPv6."""
+    refuse_private_candidates: bool = False
+    """Send nothing to private addresses that browsers name: nobody explores our LAN that way."""
     allow_private_destinations: bool = False
     """Let hosts push RTMP to private and loopback addresses. For tests and closed networks."""
     window_segments: Annotated[int, Field(ge=6, le=60)] = 10
@@ -89,10 +154,51 @@ class Settings(BaseSettings):
             raise ValueError(message)
         return self
 
+    @model_validator(mode="after")
+    def _key_fits_certificate(self) -> Self:
+        if isinstance(self.tls, Path) and self.tls_key is None:
+            message = "a certificate needs its key: --tls CERT KEY, or BRIDGE_TLS_KEY"
+            raise ValueError(message)
+        if self.tls_key is not None and not isinstance(self.tls, Path):
+            message = "a key is only for a certificate: --tls CERT KEY, or BRIDGE_TLS"
+            raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _servers_can_be_used(self) -> Self:
+        for name, urls, shape in (
+            ("stun_urls", self.stun_urls, _STUN_URL),
+            ("turn_urls", self.turn_urls, _TURN_URL),
+        ):
+            for url in urls:
+                if shape.fullmatch(url) is None:
+                    message = f"{name}: {url!r} is none; write {_URL_EXAMPLES[name]}"
+                    raise ValueError(message)
+        fixed = (self.turn_username is not None, self.turn_password is not None)
+        if any(fixed) and (not all(fixed) or self.turn_secret is not None):
+            message = "TURN takes turn_secret, or turn_username with turn_password, and not both"
+            raise ValueError(message)
+        if self.turn_urls and not (self.turn_secret or all(fixed)):
+            message = "turn_urls need credentials: turn_secret, or turn_username and turn_password"
+            raise ValueError(message)
+        return self
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must never be logged."""
+        hidden = (self.turn_secret, self.turn_password)
+        return tuple(secret.get_secret_value() for secret in hidden if secret is not None)
+
+    @property
+    def listening_host(self) -> str:
+        """`host`; with TLS, which is for other devices, every address unless one was chosen."""
+        every = self.tls is not None and "host" not in self.model_fields_set
+        return "0.0.0.0" if every else self.host  # noqa: S104 - what TLS is asked for
+
     @property
     def base_url(self) -> str:
         """Start of every absolute link, without a slash at the end."""
         if self.public_url is not None:
             return str(self.public_url).rstrip("/")
         name = "localhost" if self.host in {"127.0.0.1", "0.0.0.0", "::"} else self.host  # noqa: S104
-        return f"http://{name}:{self.port}"
+        return f"{'https' if self.tls else 'http'}://{name}:{self.port}"

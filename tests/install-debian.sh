@@ -1,6 +1,7 @@
 #!/bin/sh
-# Installs the real parts that the tests use and that come from Debian: a browser, an RTMP server,
-# ffmpeg and ffprobe as independent judges. Does nothing when all are there.
+# Installs the real parts that the tests use and that come from Debian: two browsers, an RTMP server,
+# ffmpeg and ffprobe as independent judges, network namespaces with packet loss. Does nothing when
+# all are there.
 set -eu
 
 missing=""
@@ -9,8 +10,12 @@ need() { # command, package
     command -v "$1" >/dev/null 2>&1 || missing="$missing $2"
 }
 need chromium chromium
+need firefox-esr firefox-esr
 need ffprobe ffmpeg
 need nginx nginx
+need ip iproute2
+need nft nftables
+need turnserver coturn
 [ -e /usr/lib/nginx/modules/ngx_rtmp_module.so ] || missing="$missing libnginx-mod-rtmp"
 [ -z "$missing" ] && exit 0
 
@@ -28,3 +33,8 @@ log=$(mktemp)
     exit 1
 }
 rm -f "$log"
+# The tests run a TURN server of their own; Debian's would be open to the world from now on.
+case "$missing" in *coturn*)
+    systemctl disable --now coturn >/dev/null 2>&1 || service coturn stop >/dev/null 2>&1 || true
+    ;;
+esac

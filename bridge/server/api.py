@@ -16,9 +16,13 @@ from bridge.errors import InputError, NotFoundError, TokenError
 from bridge.protocol.tokens import Grant, TokenSigner
 from bridge.rooms.model import Phase, Role, Room, Side
 from bridge.server.debates import Debates
+from bridge.server.lan import is_loopback
+from bridge.server.listening import Addresses
 from bridge.server.origin.origin import Origin
+from bridge.server.qr import QrDrawing, drawing
 from bridge.server.recordings.library import RecordingLibrary
 from bridge.server.recordings.model import RecordingEntry, download_name
+from bridge.server.terminal import WITH_CODE, PrintInvites
 from bridge.settings import Settings
 
 _SCHEMES: Final = {"rtmp", "rtmps"}
@@ -86,12 +90,16 @@ class Api:
         origin: Origin,
         recordings: RecordingLibrary,
         signer: TokenSigner,
+        addresses: Addresses,
+        print_invites: PrintInvites | None,
     ) -> None:
         self._settings = settings
         self._debates = debates
         self._origin = origin
         self._recordings = recordings
         self._signer = signer
+        self._addresses = addresses
+        self._print_invites = print_invites
 
     def routes(self) -> list[web.RouteDef]:
         """Every route."""
@@ -115,10 +123,13 @@ class Api:
         room = await self._debates.create(
             body.motion, body.proposition, body.opposition, body.destinations
         )
+        links = self._all_links(request, room)
+        if self._print_invites is not None:
+            self._print_invites(room, links)
         answer = {
             "id": room.id,
             "host_token": self._signer.sign(room.id, Role.HOST),
-            "links": self._all_links(request, room),
+            "links": links,
         }
         return web.json_response(answer, status=201)
 
@@ -127,7 +138,10 @@ class Api:
 
     async def _links(self, request: web.Request) -> web.Response:
         room = await self._debates.find(self._require_host(request).room)
-        return web.json_response(self._all_links(request, room))
+        links = self._all_links(request, room)
+        # Drawn here and not fetched by address: an address with a token in it would be logged.
+        codes: dict[str, QrDrawing] = {name: drawing(links[name]) for name in WITH_CODE}
+        return web.json_response({**links, "qr": codes}, headers={"Cache-Control": "no-store"})
 
     async def _rehearse(self, request: web.Request) -> web.Response:
         room = await self._debates.rehearse(self._require_host(request).room)
@@ -161,7 +175,17 @@ class Api:
         """Start of absolute links: as configured, or as the request came."""
         if self._settings.public_url is not None:
             return self._settings.base_url
+        if self._settings.tls and request.scheme == "http":
+            # A program of ours on the plain loopback site: people have to come by the other.
+            return self._addresses.shown
         return f"{request.scheme}://{request.host}"
+
+    def _shared_base(self, request: web.Request) -> str:
+        """Start of links for other devices, to which this machine's `localhost` is no use."""
+        base = self.base(request)
+        if self._settings.tls and is_loopback(urlsplit(base).hostname or ""):
+            return self._addresses.shown
+        return base
 
     def _require_host(self, request: web.Request) -> Grant:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
@@ -171,13 +195,13 @@ class Api:
         return self._signer.require(token, request.match_info["room"], Role.HOST)
 
     def _all_links(self, request: web.Request, room: Room) -> dict[str, str]:
-        base = self.base(request)
+        base = self._shared_base(request)
         invites = {
             side.value: f"{base}/debate/{room.id}#{self._signer.sign(room.id, Role(side.value))}"
             for side in Side
         }
         return {
-            "host": f"{base}/host/{room.id}#{self._signer.sign(room.id, Role.HOST)}",
+            "host": f"{self.base(request)}/host/{room.id}#{self._signer.sign(room.id, Role.HOST)}",
             **invites,
             "watch": f"{base}/watch/{room.id}",
             "hls": f"{base}/live/{room.id}/index.m3u8",

@@ -1,10 +1,8 @@
 """The composition root of the server: everything is made here, and ended here in order."""
 
 import asyncio
-import ipaddress
 import logging
 import signal
-import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,12 +11,15 @@ from typing import Final
 from aiohttp import web
 
 from bridge.clock import Clock, SystemClock
-from bridge.errors import SettingsError, SetupError, TokenError
+from bridge.errors import SetupError, TokenError
 from bridge.protocol.tokens import TokenSigner
 from bridge.rooms.model import Phase, Role
 from bridge.server.api import Api
 from bridge.server.broadcasts import COMMAND, Spares
 from bridge.server.debates import Debates
+from bridge.server.ice_servers import IceServers
+from bridge.server.lan import Lan
+from bridge.server.listening import Addresses, listen
 from bridge.server.origin.origin import Origin
 from bridge.server.origin.uploads import UploadViews
 from bridge.server.origin.views import OriginViews, open_to_every_site
@@ -30,6 +31,8 @@ from bridge.server.recordings.library import RecordingLibrary
 from bridge.server.secrets import InstallationKey, Vault
 from bridge.server.signalling import Signalling
 from bridge.server.store import Store
+from bridge.server.terminal import greet, print_invites, shows_invites
+from bridge.server.tls import Tls, open_tls
 from bridge.settings import Settings, web_folder
 
 logger = logging.getLogger(__name__)
@@ -51,6 +54,7 @@ class Parts:
     signer: TokenSigner
     store: Store
     spares: Spares
+    addresses: Addresses
 
 
 PARTS: Final = web.AppKey("parts", Parts)
@@ -62,10 +66,12 @@ def create_app(
     clock: Clock | None = None,
     command: Sequence[str] = COMMAND,
     warm: bool = False,
+    tls: Tls | None = None,
 ) -> web.Application:
     """Put the server together. `command` starts a broadcast; `warm` keeps a spare one ready."""
     parts = _make_parts(settings, clock or SystemClock(), command, warm=warm)
-    pages = Pages(web_folder(), parts.debates, parts.recordings)
+    authority = tls.authority if tls else None
+    pages = Pages(web_folder(), parts.debates, parts.recordings, authority)
     app = web.Application(middlewares=[error_middleware(pages.error)], client_max_size=_MAX_BODY)
     app[PARTS] = parts
     api = Api(
@@ -74,6 +80,8 @@ def create_app(
         origin=parts.origin,
         recordings=parts.recordings,
         signer=parts.signer,
+        addresses=parts.addresses,
+        print_invites=print_invites if shows_invites(settings) else None,
     )
     app.add_routes(api.routes())
     app.add_routes(OriginViews(parts.origin).routes())
@@ -91,14 +99,15 @@ def create_app(
 async def serve(
     settings: Settings,
     *,
-    on_ready: Callable[[str], None] | None = None,
+    on_ready: Callable[[Addresses], None] | None = None,
     resume: bool = True,
 ) -> None:
-    """Serve until SIGTERM or SIGINT, then end broadcasts in order. `on_ready` gets the address.
+    """Serve until SIGTERM or SIGINT, then end broadcasts in order. `on_ready` gets the addresses.
 
     Debates on air stay so over a restart; without `resume` they are over with the server.
     """
-    app = create_app(settings, warm=True)
+    tls = open_tls(settings, Lan.look(), SystemClock().wall())
+    app = create_app(settings, warm=True, tls=tls)
     runner = web.AppRunner(
         app, access_log=None, handle_signals=False, keepalive_timeout=75, shutdown_timeout=3
     )
@@ -108,18 +117,16 @@ async def serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     try:
-        host, port = await _listen(runner, settings)
         parts = app[PARTS]
-        parts.debates.server_url = f"http://{_reachable(host)}:{port}"
+        await listen(runner, settings, tls, parts.addresses)
+        parts.debates.server_url = parts.addresses.local
         if resume:
             await parts.debates.resume()
         else:
             await parts.debates.close_left()
-        address = _shown_address(settings, host, port)
-        sys.stdout.write(f"Debate bridge on {address}\n")
-        sys.stdout.flush()
+        greet(parts.addresses.shown, tls, code=shows_invites(settings))
         if on_ready is not None:
-            on_ready(address)
+            on_ready(parts.addresses)
         await stopping.wait()
         logger.info("ending")
         await _end_in_order(parts)
@@ -127,35 +134,6 @@ async def serve(
             await parts.debates.close_left()
     finally:
         await runner.cleanup()
-
-
-async def _listen(runner: web.AppRunner, settings: Settings) -> tuple[str, int]:
-    site = web.TCPSite(runner, settings.host, settings.port, backlog=4096)
-    try:
-        await site.start()
-    except OSError as error:
-        message = (
-            f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}. "
-            "Stop what listens there, or choose another port with --port or BRIDGE_PORT."
-        )
-        raise SettingsError(message) from None
-    return str(runner.addresses[0][0]), int(runner.addresses[0][1])
-
-
-def _reachable(host: str) -> str:
-    """Return the address at which broadcasts on this machine reach a server listening on `host`."""
-    address = ipaddress.ip_address(host)
-    if address.is_unspecified:
-        return "127.0.0.1" if address.version == 4 else "[::1]"
-    return host if address.version == 4 else f"[{host}]"
-
-
-def _shown_address(settings: Settings, host: str, port: int) -> str:
-    if settings.public_url:
-        return settings.base_url
-    address = ipaddress.ip_address(host)
-    local = address.is_loopback or address.is_unspecified
-    return f"http://{'localhost' if local else _reachable(host)}:{port}"
 
 
 async def _end_in_order(parts: Parts) -> None:
@@ -198,12 +176,14 @@ def _make_parts(settings: Settings, clock: Clock, command: Sequence[str], *, war
         signer,
         view=debates.view,
         admit=debates.admit,
-        ice_servers=settings.ice_servers,
+        ice_servers=IceServers(settings, clock),
         public_url=str(settings.public_url) if settings.public_url else None,
         clock=clock,
     )
     debates.on_change = signalling.changed
-    return Parts(debates, origin, recordings, presence, signalling, signer, store, spares)
+    return Parts(
+        debates, origin, recordings, presence, signalling, signer, store, spares, Addresses()
+    )
 
 
 def _upload_check(parts: Parts) -> Callable[[str, str], None]:

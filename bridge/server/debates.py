@@ -13,6 +13,7 @@ from bridge.protocol.broadcast_config import (
     BroadcastConfig,
     CanvasConfig,
     DestinationConfig,
+    NetworkConfig,
     RecordingConfig,
 )
 from bridge.protocol.messages import (
@@ -21,7 +22,6 @@ from bridge.protocol.messages import (
     DestinationReport,
     DestinationView,
     HostView,
-    IngestState,
     OutputState,
     RecordingReport,
     RoomView,
@@ -202,7 +202,8 @@ class Debates:
                 )
                 for item in room.destinations
             ),
-            ingests=report.ingests if report else dict.fromkeys(Side, IngestState.ABSENT),
+            ingests=report.ingests if report else {},
+            health=self._presence.health(room.id),
             programme=report.programme if report else None,
             recording=self._recording_report(room.id, report),
             restarts=run.restarts if run else 0,
@@ -265,7 +266,11 @@ class Debates:
             canvas=CanvasConfig.model_validate(
                 settings.model_dump(include=set(CanvasConfig.model_fields))
             ),
+            network=NetworkConfig.model_validate(
+                settings.model_dump(include=set(NetworkConfig.model_fields))
+            ),
             playout_delay_ms=settings.playout_delay_ms,
+            max_playout_delay_ms=settings.max_playout_delay_ms,
             destinations=tuple(
                 DestinationConfig(id=item.id, url=item.url)
                 for item in (room.destinations if on_air else ())

@@ -14,11 +14,14 @@ from bridge.rooms.model import Room, Side
 from bridge.server.api import recordings_as_json
 from bridge.server.debates import Debates
 from bridge.server.recordings.library import RecordingLibrary
+from bridge.server.tls import AuthorityNotice
 
 LANGUAGES: Final = ("en", "fr")
 _ROOM_PAGES: Final = ("host", "debate", "watch")
 # Files are small and change with the version: ask each time, answer 304.
 _REVALIDATE: Final = {"Cache-Control": "no-cache"}
+
+_CERTIFICATE: Final = "debate-bridge-ca.crt"
 
 Text = Callable[..., str]
 
@@ -60,10 +63,17 @@ def language(request: web.Request) -> str:
 class Pages:
     """Routes of the pages and of what they are made of."""
 
-    def __init__(self, web_folder: Path, debates: Debates, recordings: RecordingLibrary) -> None:
+    def __init__(
+        self,
+        web_folder: Path,
+        debates: Debates,
+        recordings: RecordingLibrary,
+        authority: AuthorityNotice | None,
+    ) -> None:
         self._folder = web_folder
         self._debates = debates
         self._recordings = recordings
+        self._authority = authority
         self._catalogue = Catalogue(web_folder / "i18n")
         self._templates = Environment(
             loader=FileSystemLoader(web_folder / "templates"),
@@ -79,6 +89,8 @@ class Pages:
             web.get("/", self._create),
             web.get("/recordings", self._list_recordings),
             *(web.get(f"/{page}/{{room}}", self._room_page) for page in _ROOM_PAGES),
+            web.get("/trust", self._trust),
+            web.get("/ca.crt", self._certificate),
             web.get("/favicon.ico", self._favicon),
             web.get("/i18n/{file}", self._words),
             web.static("/static", self._folder / "static"),
@@ -106,6 +118,24 @@ class Pages:
         page = request.path.split("/")[1]
         return self._render(request, page, room=room_as_context(room))
 
+    async def _trust(self, request: web.Request) -> web.Response:
+        return self._render(request, "trust", fingerprint=self._own_authority().fingerprint)
+
+    async def _certificate(self, _request: web.Request) -> web.Response:
+        # Inline, so that Safari offers to install it; other browsers save this type in any case.
+        headers = {**_REVALIDATE, "Content-Disposition": f'inline; filename="{_CERTIFICATE}"'}
+        return web.Response(
+            body=self._own_authority().pem,
+            content_type="application/x-x509-ca-cert",
+            headers=headers,
+        )
+
+    def _own_authority(self) -> AuthorityNotice:
+        if self._authority is None:
+            message = "This server has no certificate authority of its own."
+            raise NotFoundError(message)
+        return self._authority
+
     async def _favicon(self, _request: web.Request) -> web.StreamResponse:
         return web.FileResponse(self._folder / "static" / "favicon.svg")
 
@@ -126,6 +156,7 @@ class Pages:
             lang=lang,
             t=self._catalogue.text(lang),
             version=__version__,
+            own_authority=self._authority is not None,
         )
         return web.Response(
             text=text, content_type="text/html", status=http_status, headers=_REVALIDATE

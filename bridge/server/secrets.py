@@ -27,7 +27,7 @@ class InstallationKey:
         """Read the key of a data folder; make it when there is none. Raises SetupError."""
         path = folder / _FILE
         if not path.exists():
-            _write(path, os.urandom(_BYTES))
+            write_private(path, os.urandom(_BYTES))
         secret = path.read_bytes()
         if len(secret) != _BYTES:
             message = f"{path} is damaged. Restore it, or remove it: all links then change."
@@ -39,7 +39,7 @@ class InstallationKey:
         return hmac.new(self.secret, label.encode(), hashlib.sha256).digest()
 
 
-def _write(path: Path, secret: bytes) -> None:
+def write_private(path: Path, secret: bytes) -> None:
     """Make a file that only its owner reads, whole or not at all."""
     new = path.with_suffix(".new")
     new.unlink(missing_ok=True)

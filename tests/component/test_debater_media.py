@@ -136,6 +136,31 @@ async def test_sent_pictures_are_evenly_timed_and_carry_a_readable_clock(faces):
     assert set(steps.tolist()) <= {33, 34}
 
 
+class Noise(SyncPattern):
+    """What costs bits."""
+
+    def picture(self, number: int) -> av.VideoFrame:
+        frame = super().picture(number)
+        plane = frame.planes[0]
+        blocks = np.random.default_rng(number).integers(60, 180, (plane.height // 40, 16))
+        noise = np.kron(blocks.astype(np.uint8), np.ones((40, plane.line_size // 16), np.uint8))
+        plane.update(noise.tobytes())
+        return frame
+
+
+async def test_a_limit_is_kept_from_the_next_second_on_and_begins_with_a_keyframe():
+    async with encoding(Noise(Side.PROPOSITION, "x")) as (encoder, pictures, _):
+        await until(lambda: len(pictures.packets) >= 60, "two seconds of pictures")
+        free = sum(packet.size for packet in pictures.packets[15:45])
+        encoder.limit_bit_rate(350_000)
+        before = len(pictures.packets)
+        await until(lambda: len(pictures.packets) >= before + 90, "three seconds of pictures")
+    assert any(number > before for number in pictures.keyframes)
+    limited = sum(packet.size for packet in pictures.packets[-30:])
+    assert limited < 0.6 * free
+    assert len(list(decoded_pictures(pictures.packets))) == len(pictures.packets)
+
+
 async def test_request_gives_a_keyframe_and_a_storm_of_requests_only_few(faces):
     async with encoding(faces[Side.OPPOSITION]) as (encoder, pictures, _):
         await until(lambda: len(pictures.packets) > 15, "half a second of pictures")

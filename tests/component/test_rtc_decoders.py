@@ -18,6 +18,7 @@ from bridge.aiortc_inside.media import H264, OPUS, VP8
 from bridge.broadcast.rtc.audio_decoder import AudioDecoder, OpusConcealment
 from bridge.broadcast.rtc.frames import EncodedFrame, is_keyframe
 from bridge.broadcast.rtc.opus import OpusDecoder, OpusPacketError, packet_samples
+from bridge.broadcast.rtc.playout_delay import PlayoutDelay
 from bridge.broadcast.rtc.video_decoder import PictureDecoder, PictureError, VideoDecoder
 from bridge.clock import SystemClock
 from tests.rtc import Pictures, Sounds
@@ -123,7 +124,7 @@ class Rig:
             "test",
             self.sink,
             clock=self.clock,
-            playout_delay=0.25,
+            delay=PlayoutDelay(0.0, 0.0),
             on_keyframe_needed=self._ask,
         )
 
@@ -166,10 +167,10 @@ def test_trap_1_a_decoder_that_falls_behind_drops_to_the_next_keyframe() -> None
     now = rig.clock.monotonic()
     behind = encode(VP8, SIZES[1], 60)
     fresh = encode(VP8, SIZES[0], 2)
-    frames = [(item, now) for item in [*behind, *behind[1:], *fresh]]
+    frames = [(item, now) for item in [*behind, *behind[1:], *behind[1:], *fresh]]
     rig.run(frames, until_idle=0.3)
     assert rig.asked >= 1
-    assert rig.decoder.counters.dropped >= 75
+    assert rig.decoder.counters.dropped >= 120
     assert rig.sink.sizes == [SIZES[0]]
 
 

@@ -15,7 +15,9 @@ import pytest
 from aiortc import RTCRtpSender
 from aiortc.rtp import RtcpByePacket
 
+from bridge.broadcast.rtc.connection import Sinks
 from bridge.broadcast.rtc.ingest import Ingest
+from bridge.broadcast.rtc.playout_delay import PlayoutDelay
 from bridge.clock import SystemClock
 from bridge.errors import InputError
 from bridge.protocol.messages import IngestState
@@ -28,12 +30,11 @@ class Seat:
         self.camera, self.microphone = Pictures(), Sounds()
         self.states: list[tuple[float, IngestState]] = []
         self.clock = SystemClock()
+        self.delay = PlayoutDelay(0.25, 1.0)
         self.ingest = Ingest(
             "proposition",
-            camera=self.camera,
-            microphone=self.microphone,
-            screen=None,
-            playout_delay=0.25,
+            sinks=Sinks(camera=self.camera, microphone=self.microphone, screen=None),
+            delay=self.delay,
             clock=self.clock,
             on_state=lambda state: self.states.append((self.clock.monotonic(), state)),
         )
@@ -80,7 +81,7 @@ async def test_trap_9_flash_and_beep_are_together(seat: Seat) -> None:
     ]
     apart = [
         min(flashes, key=lambda at: abs(at - beep)) - beep
-        for beep in seat.microphone.onsets()[1:-1]
+        for beep in (at + seat.delay.seconds for at in seat.microphone.onsets()[1:-1])
     ]
     assert float(np.median(np.abs(apart))) < 0.04
     await sender.close()
@@ -307,10 +308,8 @@ async def test_the_screen_has_its_own_m_line_and_its_own_sink() -> None:
     camera, screen, sounds = Pictures(), Pictures(), Sounds()
     ingest = Ingest(
         "opposition",
-        camera=camera,
-        microphone=sounds,
-        screen=screen,
-        playout_delay=0.1,
+        sinks=Sinks(camera=camera, microphone=sounds, screen=screen),
+        delay=PlayoutDelay(0.1, 0.1),
         clock=SystemClock(),
         on_state=lambda _state: None,
     )

@@ -197,7 +197,11 @@ async def test_the_host_gets_the_links_again(call):
     room = await call.create()
     path = f"{ROOMS}/{room['id']}/links"
     answer, links = await call("GET", path, token=room["host_token"])
+    codes = links.pop("qr")
     assert (answer.status, links) == (200, room["links"])
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert set(codes) == {"proposition", "opposition", "watch"}
+    assert all(set(code) == {"size", "path"} for code in codes.values())
 
 
 async def test_an_unknown_debate_is_not_found(call):

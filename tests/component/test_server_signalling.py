@@ -11,13 +11,13 @@ import pytest
 import socketio
 
 from bridge.protocol.messages import BroadcastReport, JoinAck, RoomView
-from bridge.rooms.model import Role
+from bridge.rooms.model import Role, Side
 from tests.helpers import until
 from tests.server import DEBATE, Server, stand_in
 
 REPORT = {
     "programme": {"ticks": 30, "skipped": 0, "late": 0},
-    "ingests": {"proposition": "receiving", "opposition": "absent"},
+    "ingests": {"proposition": {"state": "receiving"}, "opposition": {"state": "absent"}},
     "hls": "live",
 }
 OFFER = {"type": "offer", "sdp": "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n"}
@@ -281,6 +281,32 @@ async def test_arguments_that_are_missing_or_too_many_are_no_crash(hall, caplog)
     assert (await peer.socket.call("media", timeout=5))["ok"]
     assert (await peer.socket.call("media", ({}, 1, 2, 3), timeout=5))["ok"]
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+@pytest.mark.parametrize(
+    "step", [{"rejoin": True}, {"refusal": {"code": "udp_ports", "message": "No free UDP port."}}]
+)
+async def test_only_the_bridge_refuses_offers_and_tells_others_to_rejoin(hall, step):
+    bridge, debater = await hall.seat(Role.BROADCAST), await hall.seat(Role.PROPOSITION)
+    told = {"to": "proposition", "session": debater.you["session"], "link": "a.1", **step}
+    assert (await bridge.call("signal", told))["ok"]
+    await until(lambda: debater.signals, "the debater is told")
+    assert debater.signals[-1].items() >= {"from": "bridge", "link": "a.1", **step}.items()
+    wrong = {"to": "bridge", "session": bridge.you["session"], "link": "a.1", **step}
+    assert (await debater.call("signal", wrong))["error"]["code"] == "token_role"
+    both = {**told, "candidate": {"candidate": ""}}
+    assert (await bridge.call("signal", both))["error"]["code"] == "invalid"
+
+
+async def test_debaters_tell_their_health_to_the_host_alone(hall):
+    host, debater = await hall.seat(Role.HOST), await hall.seat(Role.OPPOSITION)
+    health = {"bridge": {"health": "poor", "round_trip_ms": 310.0, "kbps": 220.0}}
+    assert (await debater.call("health", health))["ok"]
+    await until(lambda: host.room.host.health, "the host sees it")
+    assert host.room.host.health[Side.OPPOSITION].bridge.health == "poor"
+    assert debater.room.host is None
+    bad = {"bridge": {"health": "fine", "kbps": -1}}
+    assert (await debater.call("health", bad))["error"]["code"] == "invalid"
 
 
 async def test_only_the_broadcast_reports(hall):

@@ -8,8 +8,8 @@ from pydantic import BaseModel, ValidationError
 
 from bridge.clock import FakeClock
 from bridge.errors import ConflictError, InputError, NotFoundError, SetupError, TokenError
-from bridge.server.app import _reachable, _shown_address
 from bridge.server.door import JsonPacket, SameOrigin
+from bridge.server.listening import _reachable, shown_address
 from bridge.server.pages import language
 from bridge.server.problems import explain, status_of
 from bridge.server.rate import TokenBucket
@@ -137,10 +137,10 @@ def test_broadcasts_find_a_server_wherever_it_listens(host, found):
 def test_the_address_that_is_shown(tmp_path):
     plain = Settings(data_dir=tmp_path)
     public = Settings.model_validate({"public_url": "https://debates.example/"})
-    assert _shown_address(plain, "127.0.0.1", 8123) == "http://localhost:8123"
-    assert _shown_address(plain, "0.0.0.0", 8123) == "http://localhost:8123"
-    assert _shown_address(plain, "192.168.1.5", 8123) == "http://192.168.1.5:8123"
-    assert _shown_address(public, "127.0.0.1", 8123) == "https://debates.example"
+    assert shown_address(plain, None, "127.0.0.1", 8123) == "http://localhost:8123"
+    assert shown_address(plain, None, "0.0.0.0", 8123) == "http://localhost:8123"
+    assert shown_address(plain, None, "192.168.1.5", 8123) == "http://192.168.1.5:8123"
+    assert shown_address(public, None, "127.0.0.1", 8123) == "https://debates.example"
 
 
 @pytest.mark.parametrize(
