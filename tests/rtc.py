@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
+from typing import Any, Protocol
 
 import av
 import numpy as np
@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 
 from bridge.aiortc_inside import receiving
 from bridge.aiortc_inside.media import OPUS, VP8, MediaPacket
-from bridge.broadcast.rtc.ingest import Ingest
 
 SAMPLE_RATE = 48_000
 VP8_KEY = b"\x10\x02\x00\x9d\x01\x2a" + b"\x40\x01\xf0\x00"
@@ -191,6 +190,12 @@ class MicrophoneTrack(MediaStreamTrack):
         return frame
 
 
+class Answerer(Protocol):
+    """Whoever takes offers: an Ingest or a Seat."""
+
+    async def accept(self, link: str, offer_sdp: str, *, session: str) -> str: ...
+
+
 class Sender:
     """A debater's browser: a plain RTCPeerConnection with camera and microphone."""
 
@@ -208,7 +213,7 @@ class Sender:
         return self.peer.localDescription.sdp
 
     async def connect(
-        self, ingest: Ingest, link: str, *, change: Callable[[str], str] = lambda sdp: sdp
+        self, ingest: Answerer, link: str, *, change: Callable[[str], str] = lambda sdp: sdp
     ) -> None:
         answer = await ingest.accept(link, change(await self.offer()), session="session-1")
         await self.peer.setRemoteDescription(RTCSessionDescription(answer, "answer"))

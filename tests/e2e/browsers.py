@@ -23,6 +23,11 @@ _FLAGS = (
 )
 
 
+def reaching(host: str) -> str:
+    """Return the flag of a browser that reaches `host` besides this machine's loopback."""
+    return next(flag for flag in _FLAGS if "resolver" in flag) + f" , EXCLUDE {host}"
+
+
 @dataclass(frozen=True, slots=True)
 class FakeDevices:
     """A camera and a microphone as files."""
@@ -32,13 +37,13 @@ class FakeDevices:
 
 
 async def make_devices(folder: Path, name: str, colour: str, tone: int) -> FakeDevices:
-    """Draw a moving box on `colour` at 640x360, 15 fps, and a steady tone, 10 s each."""
+    """Draw a white box on its way over `colour`, 640x360 at 15 fps, and a steady tone, 10 s each."""
     camera, microphone = folder / f"{name}.mjpeg", folder / f"{name}.wav"
     picture = (
-        f"color=c={colour}:s=640x360:r=15:d=10,"
-        "drawbox=x='mod(t*160\\,560)':y=20:w=80:h=60:c=white:t=fill"
+        f"color=c={colour}:s=640x360:r=15:d=10[ground];color=c=white:s=80x60:r=15:d=10[box];"
+        "[ground][box]overlay=x='100+mod(t*160\\,360)':y=20"
     )
-    await _ffmpeg("-f", "lavfi", "-i", picture, "-q:v", "4", camera)
+    await _ffmpeg("-f", "lavfi", "-i", picture, "-pix_fmt", "yuvj420p", "-q:v", "4", camera)
     await _ffmpeg("-f", "lavfi", "-i", f"sine=f={tone}:r=48000:d=10", "-ac", "1", microphone)
     return FakeDevices(camera, microphone)
 
@@ -51,9 +56,11 @@ async def _ffmpeg(*arguments: object) -> None:
 
 
 @asynccontextmanager
-async def chromium(playwright: Playwright, devices: FakeDevices | None) -> AsyncIterator[Browser]:
+async def chromium(
+    playwright: Playwright, devices: FakeDevices | None, *more_flags: str
+) -> AsyncIterator[Browser]:
     """Launch a browser whose camera and microphone are `devices`; None: it has none."""
-    flags = list(_FLAGS)
+    flags = [*_FLAGS, *more_flags]
     if devices is not None:
         flags += [
             "--use-fake-device-for-media-stream",

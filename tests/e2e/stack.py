@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +29,25 @@ COMMAND = Path(sys.executable).parent / "debate-bridge"
 
 
 class Bridge:
-    """A running `debate-bridge serve` with a data folder of its own."""
+    """A running `debate-bridge serve` with a data folder of its own.
 
-    def __init__(self, data: Path, *, port: int = 0) -> None:
+    `prefix` are words before the command, such as `ip netns exec`; `options` come after it.
+    """
+
+    def __init__(
+        self,
+        data: Path,
+        *,
+        port: int = 0,
+        prefix: Sequence[str] = (),
+        options: Sequence[str] = (),
+    ) -> None:
         self.data = data
         self.url = ""
         self.log: list[str] = []
         self._port = port
+        self._prefix = prefix
+        self._options = options
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
         self._http: aiohttp.ClientSession | None = None
@@ -47,7 +60,8 @@ class Bridge:
             "PYTHONUNBUFFERED": "1",
         }
         self._process = await asyncio.create_subprocess_exec(
-            COMMAND, "serve", "--port", str(self._port), "--data-dir", self.data,
+            *self._prefix, COMMAND, "serve", "--port", str(self._port), "--data-dir", self.data,
+            *self._options,
             env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip
         self._reader = asyncio.create_task(self._read_log())
@@ -56,9 +70,9 @@ class Bridge:
 
     def _address(self) -> str:
         for line in self.log:
-            found = re.search(r"http://localhost:(\d+)", line)
+            found = re.search(r"^Debate bridge on (http://\S+)", line)
             if found:
-                return f"http://127.0.0.1:{found[1]}"
+                return found[1].replace("localhost", "127.0.0.1")
         return ""
 
     async def _read_log(self) -> None:
@@ -167,7 +181,8 @@ class HostEye:
         """How a debater's leg is."""
         if self.room is None or self.room.host is None:
             return IngestState.ABSENT
-        return self.room.host.ingests.get(side, IngestState.ABSENT)
+        report = self.room.host.ingests.get(side)
+        return report.state if report else IngestState.ABSENT
 
     async def __aenter__(self) -> "HostEye":
         self._task = asyncio.create_task(self._client.run())

@@ -1,0 +1,64 @@
+"""A debate on air over bad networks: two namespaces, one cable (tests/lab). Needs root.
+
+Limits are generous: who else uses the machine must not decide. `python -m tests.bench impairments`
+keeps the figures.
+"""
+
+import pytest
+
+from bridge.rooms.model import Side
+from tests.lab.case import CASES, Case, Figures, run_case
+from tests.lab.impairment import Impairment
+
+NAMED = {case.name: case for case in CASES}
+LEAST_FPS = 29.5
+LONGEST_GAP_MS = 150
+"""Four ticks: a starved core, not a network."""
+
+pytestmark = pytest.mark.timeout(120)
+
+
+def on_the_grid(figures: Figures) -> bool:
+    """Whether the programme went on at 30 fps, whatever became of the debaters."""
+    programme = figures.programme
+    return programme.fps >= LEAST_FPS and programme.longest_gap_ms <= LONGEST_GAP_MS
+
+
+async def test_loss_of_a_tenth_at_200_ms_round_trip_keeps_lips_and_voice_together(tmp_path):
+    figures = await run_case(NAMED["loss-10-rtt-200"], 20, tmp_path)
+    assert on_the_grid(figures)
+    for side in figures.sides.values():
+        assert side.longest_frozen_ms < 2000
+        assert side.no_picture_ms == 0, "no slate: he is there all the time"
+        assert side.longest_silent_ms < 100, "lost sound is made up"
+        assert side.pairs >= 10
+        assert side.lip_sync_p50_ms < 60
+        assert abs(side.added_latency_ms) < 100, "nothing piles up"
+
+
+async def test_outages_end_in_the_same_seat_and_only_the_long_one_shows_a_slate(tmp_path):
+    case = Case(name="outages", outages=(2, 10))
+    figures = await run_case(case, 36, tmp_path)
+    short, long = figures.outages
+    assert on_the_grid(figures)
+    assert figures.generations == dict.fromkeys(Side, 1), "nobody had to join again"
+    for side in Side:
+        assert short[side].slate_after is None
+        assert _within(short[side].back_after, 3)
+        # 3 s without a packet, and what was still to be played; the rest is a busy machine's.
+        assert _within(long[side].slate_after, 4.5)
+        assert _within(long[side].back_after, 5)
+
+
+async def test_line_narrower_than_what_is_sent_does_not_stop_the_programme(tmp_path):
+    # A headless debater does not heed REMB: he goes on sending some 550 kb/s, and what comes of
+    # his picture and sound is for the bench to say. A browser sends less.
+    case = Case(name="narrow", impairment=Impairment(bandwidth_kbps=500))
+    figures = await run_case(case, 14, tmp_path)
+    assert on_the_grid(figures)
+    assert figures.generations == dict.fromkeys(Side, 1)
+    assert all(side.latency_end_ms < 3000 for side in figures.sides.values() if side.pairs)
+
+
+def _within(seconds: float | None, limit: float) -> bool:
+    return seconds is not None and seconds <= limit
