@@ -13,7 +13,7 @@ _WINDOW: Final = 15.0
 """Seconds of frames that are looked at; a worse network is remembered for as long."""
 _MOST_FRAMES: Final = 900
 """15 s at 60 frames a second."""
-_ON_TIME: Final = 0.97
+_ON_TIME: Final = 0.985
 """Share of a track's frames that is to be there in time: nobody sees the rest, and to wait for it
 costs more than it gives (95 % within 40 ms is what lip sync is measured by)."""
 _MARGIN: Final = 0.03
@@ -23,7 +23,7 @@ _RISE: Final = 0.12
 _FALL: Final = 0.02
 _JUDGE_EVERY: Final = 0.5
 _FEWEST: Final = 10
-"""Frames; fewer say nothing about a share of 97 %."""
+"""Frames; fewer say nothing about such a share."""
 
 
 class _Window:

@@ -24,6 +24,9 @@ const BRIDGE_TONES = {
   connecting: "caution",
   connected: "good",
   seen: "good",
+  seen_muted: "good",
+  heard: "good",
+  dark: "caution",
   frozen: "fault",
   frozen_test: "fault",
 };
@@ -69,12 +72,15 @@ export function opponentState({ opponent, peer, sample }) {
  *
  * @param {Stage} stage
  */
-export function bridgeState({ client, live, bridge, ingest }) {
+export function bridgeState({ client, live, bridge, ingest, media }) {
   if (bridge === "absent") return "absent";
   if (client === "joined" && ingest === "frozen") return live ? "frozen" : "frozen_test";
   if (bridge === "connecting") return "connecting";
   if (client === "joined" && ingest !== null && ingest !== "receiving") return "connecting";
-  return live ? "seen" : "connected";
+  if (!live) return "connected";
+  const isSeen = media.camera || media.screen;
+  if (media.microphone) return isSeen ? "seen" : "heard";
+  return isSeen ? "seen_muted" : "dark";
 }
 
 /**
