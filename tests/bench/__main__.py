@@ -1,22 +1,25 @@
 """`make bench`: prints the tables that RESULTS.md keeps. Figures, not tests.
 
-`python -m tests.bench impairments` prints the one of bad networks; as root.
+`python -m tests.bench impairments` prints the one of bad networks, `python -m tests.bench soak`
+what hours do to memory, threads and descriptors; both as root.
 """
 
 import asyncio
 import sys
 
-from tests.bench import impairments, on_air
+from tests.bench import impairments, on_air, soak
 
 
 def main() -> None:
     match sys.argv[1:]:
         case ["impairments", *arguments]:
             asyncio.run(impairments.main(arguments))
+        case ["soak", *arguments]:
+            asyncio.run(soak.main(arguments))
         case []:
             asyncio.run(on_air.main())
         case _:
-            sys.exit("usage: python -m tests.bench [impairments ...]")
+            sys.exit("usage: python -m tests.bench [impairments ... | soak ...]")
 
 
 if __name__ == "__main__":

@@ -10,20 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.aiortc_inside import receiving
-from bridge.aiortc_inside.versions import check_attributes, check_versions
-from bridge.errors import SetupError
-
-
-def test_trap_24_another_minor_version_is_refused_in_words() -> None:
-    with pytest.raises(SetupError, match=r"aiortc 1\.17\.0 is installed"):
-        check_versions("1.17.0", "0.13.0")
-    with pytest.raises(SetupError, match=r"aioice 0\.14\.0 is installed"):
-        check_versions("1.16.0", "0.14.0")
-
-
-def test_a_private_name_that_is_gone_is_named() -> None:
-    with pytest.raises(SetupError, match="decoder_queue"):
-        check_attributes(["_RTCRtpReceiver__codecs"])
 
 
 def test_install_is_idempotent() -> None:

@@ -23,6 +23,8 @@ RATE = 48_000
 PACKET = 960
 TICK = 1600
 NTP = 3_900_000_000.0
+_PROBE = 200
+"""Samples looked at to know where in the sound a tick is."""
 _REPAIR = 0.08
 """Seconds until a lost packet of the camera comes after all; sound is not repeated."""
 
@@ -52,6 +54,12 @@ def sound_of(number: int) -> np.ndarray:
     position = (number * PACKET + np.arange(PACKET)) % (RATE * 20)
     wave = position.astype(np.float32) / (RATE * 20)
     return np.stack([wave, wave])
+
+
+def whole(heard: np.ndarray) -> bool:
+    """Whether this is sound as it was written: not faded beside a lost packet, not at the turn."""
+    rise = float(heard[_PROBE] - heard[0])
+    return heard[0] > 0 and abs(rise * RATE * 20 / _PROBE - 1) < 0.05
 
 
 @dataclass
@@ -136,7 +144,7 @@ def _play(events, programme: Programme) -> list[tuple[float, float]]:
             and programme.due[shown][0] + programme.delay.seconds <= start
         ):
             shown += 1
-        if shown == 0 or heard[0] == 0 or not 0.01 < heard[0] < 0.99:
+        if shown == 0 or not whole(heard):
             continue
         due, captured = programme.due[shown - 1]
         # The picture on screen is older than this moment by how long ago it was due.
@@ -159,7 +167,7 @@ def test_lips_stay_within_40_ms_for_half_an_hour_at_100_ppm(skew: float, reports
     # Without reports the encoders' own delays, here 50 ms apart, cannot be known.
     known = 0.0 if reports else 0.05
     errors = np.abs([error - known for at, error in apart if at > 1010])
-    assert np.quantile(errors, 0.95) < 0.04
-    assert np.median(errors) < 0.02
+    assert np.max(errors) < 0.04
+    assert np.median(errors) < 0.005
     assert programme.source.dropped == 0
     assert programme.source.jumps <= 1

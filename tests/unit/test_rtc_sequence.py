@@ -20,16 +20,6 @@ def test_any_walk_shorter_than_half_a_turn_is_followed_exactly(
         highest = max(highest, position)
 
 
-def test_trap_8_a_step_backwards_is_not_a_wrap() -> None:
-    unwrapper = Unwrapper(32)
-    assert [unwrapper.unwrap(value) for value in (1000, 4000, 3500, 6500)] == [
-        1000,
-        4000,
-        3500,
-        6500,
-    ]
-
-
 def test_a_wrap_goes_on_counting() -> None:
     unwrapper = Unwrapper(32)
     assert unwrapper.unwrap(2**32 - 1000) == 2**32 - 1000
