@@ -37,7 +37,7 @@ class FakeDevices:
 
 
 async def make_devices(folder: Path, name: str, colour: str, tone: int) -> FakeDevices:
-    """Draw a white box on its way over `colour`, 640x360 at 15 fps, and a steady tone, 10 s each."""
+    """Draw a white box on its way over `colour`, 640x360 at 15 fps, and a tone, 10 s each."""
     camera, microphone = folder / f"{name}.mjpeg", folder / f"{name}.wav"
     picture = (
         f"color=c={colour}:s=640x360:r=15:d=10[ground];color=c=white:s=80x60:r=15:d=10[box];"

@@ -1,6 +1,5 @@
 """Firefox debates with Chromium, by clicks alone: each sees the other, and viewers see both."""
 
-import asyncio
 import re
 import time
 from collections.abc import Callable
