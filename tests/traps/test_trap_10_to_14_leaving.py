@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
 
 import pytest
 from aiortc import RTCPeerConnection, RTCSessionDescription
@@ -17,20 +16,6 @@ from tests.traps.stock import StockAnswerer, StockReceiver, rtp_packet, uninstal
 
 _REJOIN_SECONDS = 3.0
 _SLATE_SECONDS = 3.0
-
-
-@pytest.fixture
-async def seat() -> AsyncIterator[Seat]:
-    seat = Seat()
-    yield seat
-    await seat.ingest.close()
-
-
-@pytest.fixture
-async def sender() -> AsyncIterator[Sender]:
-    sender = Sender(CameraTrack())
-    yield sender
-    await sender.close()
 
 
 # 10. BYE ends a receiver for good, and Chrome sends it when a track is replaced.

@@ -6,7 +6,6 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -23,20 +22,6 @@ from tests.traps.stock import StockAnswerer, StockReceiver, uninstalled
 MALFORMED = struct.pack("!BBHLLHH", 0x90, 0x60, 1, 2, 3, 0xBEDE, 1) + b"\x30\x01\x00\x00"
 """An RTP packet whose abs-send-time, extension 3, has one byte instead of three."""
 BLACK_HOLE_SECONDS = 5.0
-
-
-@pytest.fixture
-async def seat() -> AsyncIterator[Seat]:
-    seat = Seat()
-    yield seat
-    await seat.ingest.close()
-
-
-@pytest.fixture
-async def sender() -> AsyncIterator[Sender]:
-    sender = Sender(CameraTrack())
-    yield sender
-    await sender.close()
 
 
 # 16. Closing waits for a task that is dead.
