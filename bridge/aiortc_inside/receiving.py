@@ -29,6 +29,7 @@ from aiortc.rtcrtpparameters import RTCRtpCodecParameters, RTCRtpReceiveParamete
 from aiortc.rtcrtpreceiver import RTCRtpReceiver, StreamStatistics
 
 from bridge.aiortc_inside import addresses
+from bridge.aiortc_inside.handshake import RepeatingTransport
 from bridge.aiortc_inside.media import H264, VP8, MediaPacket, SenderReport
 from bridge.aiortc_inside.versions import RECEIVER_ATTRIBUTES
 from bridge.errors import SetupError
@@ -244,7 +245,7 @@ class _MidRouter(rtcdtlstransport.RtpRouter):
         return super().route_rtp(packet)
 
 
-class _GuardedTransport(RTCDtlsTransport):
+class _GuardedTransport(RepeatingTransport):
     """Lives on after a datagram that cannot be read."""
 
     def __init__(self, *arguments: Any) -> None:

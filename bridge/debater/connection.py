@@ -21,7 +21,7 @@ from aiortc.mediastreams import MediaStreamTrack
 from aiortc.rtcrtptransceiver import RTCRtpTransceiver
 from aiortc.sdp import SessionDescription, candidate_from_sdp
 
-from bridge.aiortc_inside import addresses
+from bridge.aiortc_inside import addresses, handshake
 from bridge.aiortc_inside.sending import (
     Received,
     count_only,
@@ -83,6 +83,7 @@ class Connection:
         self._encoder = encoder
         self._received = received
         addresses.install()
+        handshake.install()
         self._pc = RTCPeerConnection(
             RTCConfiguration(
                 # An empty list, not None: None means a public STUN server.
