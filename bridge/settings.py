@@ -95,6 +95,9 @@ class Settings(BaseSettings):
     """x264 preset."""
     encoder_threads: Annotated[int, Field(ge=1, le=16)] = 1
     """x264 threads. One is enough for 720p30 and the cheapest: slices cost bits and CPU."""
+    ladder: Annotated[tuple[Literal["360p", "audio"], ...], NoDecode, BeforeValidator(_split)] = ()
+    """Renditions for HLS beside the programme: "360p" for thin lines, "audio" for sound alone. The
+    first costs another encoder, the second nothing."""
     playout_delay_ms: Annotated[int, Field(ge=0, le=1000)] = 250
     """How far behind arrival both debaters are shown at least, so that lips and words align."""
     max_playout_delay_ms: Annotated[int, Field(ge=0, le=1000)] = 1000
@@ -129,6 +132,10 @@ class Settings(BaseSettings):
     """Send nothing to private addresses that browsers name: nobody explores our LAN that way."""
     allow_private_destinations: bool = False
     """Let hosts push RTMP to private and loopback addresses. For tests and closed networks."""
+    dvr: bool = True
+    """Keep the segments of debates on air on the disk: viewers can rewind to the beginning, watch
+    again the moment it ends, and go on where they were when the server starts again. Takes as much
+    space as the recording."""
     window_segments: Annotated[int, Field(ge=6, le=60)] = 10
     """Segments in the live playlist."""
     max_held_requests: Annotated[int, Field(ge=10)] = 4000

@@ -19,10 +19,12 @@ from av.video.codeccontext import VideoCodecContext
 from bridge.broadcast.media.packets import (
     AUDIO_RATE,
     ORIGIN_SECONDS,
+    SOURCE,
     VIDEO_RATE,
     CodecParameters,
     EncodedPacket,
     Grid,
+    Rendition,
     TrackKind,
 )
 
@@ -101,6 +103,11 @@ def blank_parameters(fps: int = 30) -> CodecParameters:
         video_bit_rate=4_000_000,
         audio_bit_rate=128_000,
     )
+
+
+def blank_rendition() -> Rendition:
+    """The programme itself, with those."""
+    return Rendition(name=SOURCE, parameters=blank_parameters())
 
 
 def picture(frame: int, *, fps: int = 30, keyframe: bool = False, size: int = 20) -> EncodedPacket:

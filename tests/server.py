@@ -7,10 +7,10 @@ from fractions import Fraction
 from pathlib import Path
 
 from aiohttp import web
-from aiohttp.test_utils import TestServer
 
-from bridge.protocol.upload import ProgrammeDescription
-from bridge.server.app import PARTS, Parts, create_app
+from bridge.protocol.upload import ProgrammeDescription, RenditionDescription
+from bridge.server.app import PARTS, Parts, connections, create_app
+from bridge.server.listening import Listening
 from bridge.server.origin.window import MediaWindow
 from bridge.settings import Settings
 
@@ -19,18 +19,43 @@ SESSION = "aaaaaaaa"
 NEXT_SESSION = "bbbbbbbb"
 
 
-def description(*, part_frames: int = 12, segment_frames: int = 60, fps: int = 30):
+SOURCE = RenditionDescription(
+    name="source",
+    codecs="avc1.64001f,mp4a.40.2",
+    bandwidth=6_200_000,
+    average_bandwidth=4_200_000,
+    width=1280,
+    height=720,
+)
+SMALL = RenditionDescription(
+    name="360p",
+    codecs="avc1.64001e,mp4a.40.2",
+    bandwidth=1_300_000,
+    average_bandwidth=900_000,
+    width=640,
+    height=360,
+)
+SOUND = RenditionDescription(
+    name="audio", codecs="mp4a.40.2", bandwidth=160_000, average_bandwidth=150_000
+)
+LADDER = (SOURCE, SMALL, SOUND)
+
+
+def description(
+    *,
+    part_frames: int = 12,
+    segment_frames: int = 60,
+    fps: int = 30,
+    start_wall: float = START_WALL,
+    renditions: tuple[RenditionDescription, ...] = (SOURCE,),
+) -> ProgrammeDescription:
     """What the broadcast says of the usual programme: parts of 0.4 s, segments of 2 s."""
     return ProgrammeDescription(
-        width=1280,
-        height=720,
         fps=fps,
         part_frames=part_frames,
         segment_frames=segment_frames,
-        codecs="avc1.64001f,mp4a.40.2",
-        bandwidth=6_200_000,
-        average_bandwidth=4_200_000,
-        start_wall=START_WALL,
+        start_wall=start_wall,
+        renditions=renditions,
     )
 
 
@@ -44,9 +69,20 @@ def init_bytes(mark: int = 0) -> bytes:
     return box("ftyp") + box("moov", bytes([mark]) * 4)
 
 
-def part_bytes(number: int) -> bytes:
+def part_bytes(number: int, mark: bytes = b"s") -> bytes:
     """A part that is whole, and tells which it is."""
-    return box("moof", struct.pack(">I", number)) + box("mdat", b"m" * 16)
+    mfhd = box("mfhd", struct.pack(">II", 0, number + 1))
+    return box("moof", mfhd) + box("mdat", mark * 16)
+
+
+def init_set(described: ProgrammeDescription) -> tuple[bytes, ...]:
+    """An init section for each rendition."""
+    return tuple(init_bytes(mark) for mark in range(len(described.renditions)))
+
+
+def part_set(number: int, described: ProgrammeDescription) -> tuple[bytes, ...]:
+    """A part in each rendition."""
+    return tuple(part_bytes(number, one.name[:1].encode()) for one in described.renditions)
 
 
 def window(*, first_msn: int = 100, listed: int = 10) -> MediaWindow:
@@ -57,15 +93,17 @@ def window(*, first_msn: int = 100, listed: int = 10) -> MediaWindow:
 
 
 def begin(made: MediaWindow, session: str, described: ProgrammeDescription | None = None) -> None:
-    """Open a session with its init section."""
-    made.open_session(session, described or description())
-    made.put_init(session, init_bytes())
+    """Open a session with its init sections."""
+    described = described or description()
+    made.open_session(session, described)
+    made.put_init(session, init_set(described))
 
 
 def feed(made: MediaWindow, numbers: range, session: str = SESSION) -> None:
     """Put parts in."""
+    described = made.session(session).description
     for number in numbers:
-        made.put_part(session, number, part_bytes(number))
+        made.put_part(session, number, part_set(number, described))
 
 
 PART = Fraction(2, 5)
@@ -110,20 +148,25 @@ class Server:
     def __init__(self, data: Path, command: Sequence[str], **settings: object) -> None:
         self.settings = Settings.model_validate({"data_dir": data, "port": 0, **settings})
         self.app: web.Application = create_app(self.settings, command=command)
-        self._server = TestServer(self.app)
+        self._runner = web.AppRunner(self.app, shutdown_timeout=1)
+        self._listening: Listening | None = None
 
     async def __aenter__(self) -> "Server":
-        await self._server.start_server()
+        await self._runner.setup()
+        self._listening = Listening(connections(self._runner, self.parts.lane))
+        await self._listening.open(self.settings, None, self.parts.addresses)
         self.parts.debates.server_url = self.url
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._server.close()
+        if self._listening is not None:
+            await self._listening.close()
+        await self._runner.cleanup()
 
     @property
     def url(self) -> str:
         """Where it listens."""
-        return str(self._server.make_url("")).rstrip("/")
+        return self.parts.addresses.local
 
     @property
     def parts(self) -> Parts:

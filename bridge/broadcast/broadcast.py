@@ -50,6 +50,7 @@ def encoder_settings(canvas: CanvasConfig) -> EncoderSettings:
         audio_kbps=canvas.audio_kbps,
         preset=canvas.preset,
         threads=canvas.encoder_threads,
+        ladder=canvas.ladder,
     )
 
 
@@ -154,7 +155,7 @@ class Broadcast:
         )
         begin = self._clock.monotonic() + _LEAD_SECONDS
         shape = ProgrammeShape(
-            parameters=programme.parameters,
+            renditions=programme.renditions,
             grid=settings.grid,
             start_wall=self._clock.wall() + _LEAD_SECONDS,
         )

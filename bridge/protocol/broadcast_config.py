@@ -37,6 +37,7 @@ class CanvasConfig(BaseModel):
     audio_kbps: int = 128
     preset: str = "veryfast"
     encoder_threads: int = 1
+    ladder: tuple[str, ...] = ()
 
 
 class RecordingConfig(BaseModel):

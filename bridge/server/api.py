@@ -17,6 +17,7 @@ from bridge.protocol.tokens import Grant, TokenSigner
 from bridge.rooms.model import Phase, Role, Room, Side
 from bridge.server.debates import Debates
 from bridge.server.lan import is_loopback
+from bridge.server.lane.lane import Lane
 from bridge.server.listening import Addresses
 from bridge.server.origin.origin import Origin
 from bridge.server.qr import QrDrawing, drawing
@@ -88,6 +89,7 @@ class Api:
         *,
         debates: Debates,
         origin: Origin,
+        lane: Lane,
         recordings: RecordingLibrary,
         signer: TokenSigner,
         addresses: Addresses,
@@ -96,6 +98,7 @@ class Api:
         self._settings = settings
         self._debates = debates
         self._origin = origin
+        self._lane = lane
         self._recordings = recordings
         self._signer = signer
         self._addresses = addresses
@@ -134,7 +137,7 @@ class Api:
         return web.json_response(answer, status=201)
 
     async def _show(self, request: web.Request) -> web.Response:
-        return self._state(request, await self._debates.find(request.match_info["room"]))
+        return await self._state(request, await self._debates.find(request.match_info["room"]))
 
     async def _links(self, request: web.Request) -> web.Response:
         room = await self._debates.find(self._require_host(request).room)
@@ -145,13 +148,15 @@ class Api:
 
     async def _rehearse(self, request: web.Request) -> web.Response:
         room = await self._debates.rehearse(self._require_host(request).room)
-        return self._state(request, room)
+        return await self._state(request, room)
 
     async def _start(self, request: web.Request) -> web.Response:
-        return self._state(request, await self._debates.start(self._require_host(request).room))
+        room = await self._debates.start(self._require_host(request).room)
+        return await self._state(request, room)
 
     async def _stop(self, request: web.Request) -> web.Response:
-        return self._state(request, await self._debates.stop(self._require_host(request).room))
+        room = await self._debates.stop(self._require_host(request).room)
+        return await self._state(request, room)
 
     async def _list_recordings(self, request: web.Request) -> web.Response:
         entries = self._recordings.entries()
@@ -168,7 +173,7 @@ class Api:
 
     async def _health(self, _request: web.Request) -> web.Response:
         return web.json_response(
-            {"status": "ok", "version": __version__, "held_requests": self._origin.held}
+            {"status": "ok", "version": __version__, "held_requests": self._lane.held}
         )
 
     def base(self, request: web.Request) -> str:
@@ -207,11 +212,14 @@ class Api:
             "hls": f"{base}/live/{room.id}/index.m3u8",
         }
 
-    def _state(self, request: web.Request, room: Room) -> web.Response:
+    async def _state(self, request: web.Request, room: Room) -> web.Response:
         base = self.base(request)
+        live = f"{base}/live/{room.id}"
         programme = self._origin.get(room.id)
         public = room.phase is not Phase.WAITING
         playable = public and programme is not None and programme.ready
+        archive = await self._origin.archive(room.id) if public else None
+        kept = archive if archive is not None and archive.takes else None
         recordings = [entry for entry in self._recordings.entries() if entry.room == room.id]
         return web.json_response(
             {
@@ -220,7 +228,9 @@ class Api:
                 "names": {side.value: room.name(side) for side in Side},
                 "phase": room.phase.value,
                 "started_at": room.started_at,
-                "hls": f"{base}/live/{room.id}/index.m3u8" if playable else None,
+                "hls": f"{live}/index.m3u8" if playable else None,
+                "dvr": f"{live}/dvr.m3u8" if kept else None,
+                "vod": f"{live}/vod.m3u8" if kept and kept.ended else None,
                 "recordings": recordings_as_json(recordings, base),
             },
             headers={"Cache-Control": "no-store"},

@@ -6,6 +6,7 @@ import signal
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from aiohttp import web
@@ -19,10 +20,11 @@ from bridge.server.broadcasts import COMMAND, Spares
 from bridge.server.debates import Debates
 from bridge.server.ice_servers import IceServers
 from bridge.server.lan import Lan
-from bridge.server.listening import Addresses, listen
+from bridge.server.lane.lane import Lane
+from bridge.server.listening import Addresses, Connections, Listening
 from bridge.server.origin.origin import Origin
+from bridge.server.origin.routes import Routes
 from bridge.server.origin.uploads import UploadViews
-from bridge.server.origin.views import OriginViews, open_to_every_site
 from bridge.server.pages import Pages, revalidate_static
 from bridge.server.presence import Presence
 from bridge.server.problems import add_safe_headers, error_middleware
@@ -48,6 +50,7 @@ class Parts:
 
     debates: Debates
     origin: Origin
+    lane: Lane
     recordings: RecordingLibrary
     presence: Presence
     signalling: Signalling
@@ -78,18 +81,18 @@ def create_app(
         settings,
         debates=parts.debates,
         origin=parts.origin,
+        lane=parts.lane,
         recordings=parts.recordings,
         signer=parts.signer,
         addresses=parts.addresses,
         print_invites=print_invites if shows_invites(settings) else None,
     )
     app.add_routes(api.routes())
-    app.add_routes(OriginViews(parts.origin).routes())
+    app.router.add_route("*", "/live/{rest:.*}", parts.lane.view)
     app.add_routes(UploadViews(parts.origin, _upload_check(parts)).routes())
     app.add_routes(pages.routes())
     parts.signalling.server.attach(app)
     app.on_response_prepare.append(add_safe_headers)
-    app.on_response_prepare.append(open_to_every_site)
     app.on_response_prepare.append(revalidate_static)
     app.on_shutdown.append(_let_go)
     app.cleanup_ctx.append(_life)
@@ -108,17 +111,16 @@ async def serve(
     """
     tls = open_tls(settings, Lan.look(), SystemClock().wall())
     app = create_app(settings, warm=True, tls=tls)
-    runner = web.AppRunner(
-        app, access_log=None, handle_signals=False, keepalive_timeout=75, shutdown_timeout=3
-    )
+    runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=3)
     await runner.setup()
+    listening = Listening(connections(runner, app[PARTS].lane))
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     try:
         parts = app[PARTS]
-        await listen(runner, settings, tls, parts.addresses)
+        await listening.open(settings, tls, parts.addresses)
         parts.debates.server_url = parts.addresses.local
         if resume:
             await parts.debates.resume()
@@ -133,7 +135,15 @@ async def serve(
         if not resume:
             await parts.debates.close_left()
     finally:
+        await listening.close()
         await runner.cleanup()
+
+
+def connections(runner: web.AppRunner, lane: Lane) -> Connections:
+    """Return what makes connections: the runner has their life, the lane what is its own."""
+    server = runner.server
+    assert server is not None  # noqa: S101 - the runner has been set up
+    return partial(lane.connection, server)
 
 
 async def _end_in_order(parts: Parts) -> None:
@@ -154,7 +164,9 @@ def _make_parts(settings: Settings, clock: Clock, command: Sequence[str], *, war
     store = Store(folder / "bridge.sqlite3", Vault(key))
     signer = TokenSigner(key.derive("tokens"))
     presence = Presence()
-    origin = Origin(clock, listed=settings.window_segments, max_held=settings.max_held_requests)
+    written_down = folder / "hls" if settings.dvr else None
+    origin = Origin(clock, listed=settings.window_segments, folder=written_down)
+    lane = Lane(Routes(origin), max_held=settings.max_held_requests)
     recordings = RecordingLibrary(
         folder / "programmes",
         ffmpeg=find_ffmpeg(settings.ffmpeg),
@@ -182,7 +194,7 @@ def _make_parts(settings: Settings, clock: Clock, command: Sequence[str], *, war
     )
     debates.on_change = signalling.changed
     return Parts(
-        debates, origin, recordings, presence, signalling, signer, store, spares, Addresses()
+        debates, origin, lane, recordings, presence, signalling, signer, store, spares, Addresses()
     )
 
 
@@ -200,6 +212,7 @@ async def _let_go(app: web.Application) -> None:
     """Signal `on_shutdown`: end what holds connections open, or the server would wait for it."""
     parts = app[PARTS]
     parts.origin.close()
+    await parts.lane.stop()
     await parts.signalling.stop()
 
 
@@ -209,9 +222,13 @@ async def _life(app: web.Application) -> AsyncIterator[None]:
     await parts.store.start()
     live = await parts.store.in_phase(Phase.LIVE)
     await parts.recordings.start(on_air=[room.id for room in live])
+    parts.origin.start()
+    for room in live:
+        await parts.origin.restore(room.id)
     parts.spares.start()
     yield
     await parts.debates.end_all()
+    await parts.origin.stop()
     await parts.spares.stop()
     await parts.recordings.stop()
     await parts.store.stop()

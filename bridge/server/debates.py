@@ -119,6 +119,7 @@ class Debates:
         """Note as ended every debate that is on air by the store only."""
         for room in await self._store.in_phase(Phase.LIVE):
             self._rooms[room.id] = await self._store.step(room.id, Phase.ENDED, self._clock.wall())
+            self._origin.end(room.id)
 
     async def rehearse(self, room_id: str) -> Room:
         """Start the programme for the host's eyes only. Raises ConflictError when not waiting."""

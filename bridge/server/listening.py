@@ -1,9 +1,10 @@
 """Where the server listens, and the addresses that follow from it."""
 
+import asyncio
 import ipaddress
-from dataclasses import dataclass
-
-from aiohttp import web
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from ssl import SSLContext
 
 from bridge.errors import SettingsError
 from bridge.server.lan import in_url
@@ -11,6 +12,8 @@ from bridge.server.tls import Tls
 from bridge.settings import Settings
 
 _LOOPBACK = "127.0.0.1"
+_BACKLOG = 4096
+"""A crowd that comes at once must not wait for SYNs to be sent again."""
 
 
 @dataclass(slots=True)
@@ -23,41 +26,53 @@ class Addresses:
     """Where programs on this machine get in: always plain HTTP, since they trust no authority."""
 
 
-async def listen(
-    runner: web.AppRunner, settings: Settings, tls: Tls | None, addresses: Addresses
-) -> None:
-    """Listen as the settings say and fill in `addresses`.
-
-    With TLS there is a second, plain site on loopback for broadcasts. Raises SettingsError when
-    the address is taken or not ours.
-    """
-    await _start(runner, settings, tls)
-    host, port = _latest(runner, 0)
-    addresses.shown = shown_address(settings, tls, host, port)
-    if tls is None:
-        addresses.local = f"http://{_reachable(host)}:{port}"
-        return
-    await web.TCPSite(runner, _LOOPBACK, 0).start()
-    _, port = _latest(runner, -1)
-    addresses.local = f"http://{_LOOPBACK}:{port}"
+Connections = Callable[[], asyncio.Protocol]
+"""Makes the connection of one more client."""
 
 
-async def _start(runner: web.AppRunner, settings: Settings, tls: Tls | None) -> None:
-    host, port = settings.listening_host, settings.port
-    context = tls.context if tls else None
-    try:
-        await web.TCPSite(runner, host, port, backlog=4096, ssl_context=context).start()
-    except OSError as error:
-        message = (
-            f"Cannot listen on {host}:{port}: {error.strerror}. "
-            "Stop what listens there, or choose another port with --port or BRIDGE_PORT."
+@dataclass(slots=True)
+class Listening:
+    """The sockets that the server listens on. Loop-side only."""
+
+    connections: Connections
+    _servers: list[asyncio.Server] = field(default_factory=list)
+
+    async def open(self, settings: Settings, tls: Tls | None, addresses: Addresses) -> None:
+        """Listen as the settings say and fill in `addresses`.
+
+        With TLS there is a second, plain socket on loopback for broadcasts. Raises SettingsError
+        when the address is taken or not ours.
+        """
+        host, port = settings.listening_host, settings.port
+        try:
+            host, port = await self._open(host, port, tls.context if tls else None)
+        except OSError as error:
+            message = (
+                f"Cannot listen on {host}:{port}: {error.strerror}. Stop what listens there, "
+                "or choose another port with --port or BRIDGE_PORT."
+            )
+            raise SettingsError(message) from None
+        addresses.shown = shown_address(settings, tls, host, port)
+        if tls is None:
+            addresses.local = f"http://{_reachable(host)}:{port}"
+            return
+        _, port = await self._open(_LOOPBACK, 0, None)
+        addresses.local = f"http://{_LOOPBACK}:{port}"
+
+    async def close(self) -> None:
+        """Take no more connections; those that there are stay. Idempotent."""
+        for server in self._servers:
+            server.close()
+        self._servers.clear()
+
+    async def _open(self, host: str, port: int, context: SSLContext | None) -> tuple[str, int]:
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(
+            self.connections, host, port, backlog=_BACKLOG, ssl=context
         )
-        raise SettingsError(message) from None
-
-
-def _latest(runner: web.AppRunner, position: int) -> tuple[str, int]:
-    host, port, *_ = runner.addresses[position]
-    return str(host), int(port)
+        self._servers.append(server)
+        address, chosen, *_ = server.sockets[0].getsockname()
+        return str(address), int(chosen)
 
 
 def _reachable(host: str) -> str:

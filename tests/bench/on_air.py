@@ -124,7 +124,7 @@ async def first(bridge: Bridge, room: dict, mark: str, begin: float) -> float:
 
     async def shown() -> bool:
         try:
-            text = await bridge.fetch(f"/live/{room['id']}/programme.m3u8")
+            text = await bridge.fetch(f"/live/{room['id']}/source.m3u8")
         except AssertionError:
             return False
         return mark in text.decode()

@@ -84,7 +84,7 @@ def artwork() -> Artwork:
 
 def test_three_seconds_have_constant_timestamps_and_continuous_sound(artwork):
     rig = Rig(artwork)
-    assert rig.programme.parameters.codecs.startswith("avc1.64")
+    assert rig.programme.renditions[0].parameters.codecs.startswith("avc1.64")
     begin, begin_wall = rig.clock.monotonic(), rig.clock.wall()
     with rig.on_air():
         assert abs(rig.programme.start_wall - begin_wall) < 0.1
@@ -135,7 +135,7 @@ def test_a_flash_at_any_moment_is_on_the_next_tick_after_its_beep(artwork):
                 rig.cameras["proposition"].put(white, flash)
                 time.sleep(0.01)
             rig.cameras["proposition"].put(black, flash)
-    parameters = rig.programme.parameters
+    parameters = rig.programme.renditions[0].parameters
     pictures = decode_pictures(parameters, rig.packets)
     light = np.array([view_planes(picture)[0][60:100, 20:140].mean() for _, picture in pictures])
     times = np.array([float(at) for at, _ in pictures])
@@ -161,9 +161,9 @@ def test_a_flash_and_a_beep_on_the_grid_are_decoded_within_2_ms(artwork):
     rig.cameras["opposition"].put(plain((235, 128, 128)), begin + 29.5 / 30)
     _sleep_until(begin + 1.5)
     assert rig.programme.stop()
-    pictures = decode_pictures(rig.programme.parameters, rig.packets)
+    pictures = decode_pictures(rig.programme.renditions[0].parameters, rig.packets)
     flash = next(at for at, p in pictures if view_planes(p)[0][60:100, 180:300].mean() > 180)
-    start, sound = decode_sound(rig.programme.parameters, rig.packets)
+    start, sound = decode_sound(rig.programme.renditions[0].parameters, rig.packets)
     heard = float(start) + int(np.argmax(np.abs(sound) > 0.1)) / RATE
     assert float(flash) == 1.0
     assert abs(heard - 1.0) < 0.002
@@ -253,7 +253,7 @@ def test_a_picture_put_before_the_start_is_on_the_first_frame(artwork):
     rig.cameras["proposition"].put(plain(RED), rig.clock.monotonic())
     with rig.on_air():
         time.sleep(0.2)
-    _, picture = decode_pictures(rig.programme.parameters, rig.packets)[0]
+    _, picture = decode_pictures(rig.programme.renditions[0].parameters, rig.packets)[0]
     middle = [int(plane[len(plane) // 2, plane.shape[1] // 4]) for plane in view_planes(picture)]
     assert middle == pytest.approx(RED, abs=8)
 

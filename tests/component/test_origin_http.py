@@ -4,19 +4,22 @@ import asyncio
 import gzip
 import time
 
+import aiohttp
 import pytest
 from aiohttp import web
 
 from bridge.clock import FakeClock
 from bridge.errors import NotFoundError, TokenError
+from bridge.server.lane.lane import Lane
 from bridge.server.origin.origin import Origin
+from bridge.server.origin.routes import Routes
 from bridge.server.origin.uploads import UploadViews
-from bridge.server.origin.views import OriginViews, open_to_every_site
 from bridge.server.problems import add_safe_headers, error_middleware
 from tests.helpers import until
+from tests.lane import serving
 from tests.server import NEXT_SESSION, SESSION, box, description, init_bytes, part_bytes
 
-PLAYLIST = "/live/room/programme.m3u8"
+PLAYLIST = "/live/room/source.m3u8"
 PLAIN = {"Accept-Encoding": "identity"}
 
 
@@ -27,9 +30,13 @@ def no_page(_request: web.Request, _status: int, _detail: str) -> web.Response:
 class Door:
     """An origin behind a real socket, and a broadcast that may upload to "room"."""
 
-    def __init__(self, client, origin: Origin) -> None:
+    def __init__(
+        self, client: aiohttp.ClientSession, base: str, origin: Origin, lane: Lane
+    ) -> None:
         self.client = client
+        self.base = base
         self.origin = origin
+        self.lane = lane
 
     @property
     def programme(self):
@@ -41,7 +48,8 @@ class Door:
 
     async def put(self, rest: str, data: bytes = b"", *, token="broadcast", programme="room"):
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        return await self.client.put(f"/ingest/{programme}/{rest}", data=data, headers=headers)
+        url = f"{self.base}/ingest/{programme}/{rest}"
+        return await self.client.put(url, data=data, headers=headers)
 
     async def begin(self, session: str = SESSION, described=None) -> None:
         body = (described or description()).model_dump_json().encode()
@@ -54,26 +62,33 @@ class Door:
             assert answer.status == 200, await answer.text()
 
     async def get(self, path: str, **headers: str):
-        return await self.client.get(path, headers=headers or PLAIN)
+        return await self.client.get(self.base + path, headers=headers or PLAIN)
+
+    async def ask(self, method: str, path: str):
+        return await self.client.request(method, self.base + path)
 
     async def held(self, count: int) -> None:
-        await until(lambda: self.programme.waiters == count, f"{count} requests are held")
+        await until(lambda: self.lane.held == count, f"{count} requests are held")
 
 
 @pytest.fixture
-async def door(aiohttp_client):
-    origin = Origin(FakeClock(), listed=6, max_held=3)
+async def door():
+    origin = Origin(FakeClock(), listed=6)
+    lane = Lane(Routes(origin), max_held=3)
 
     def check(token: str, programme: str) -> None:
         if token != "broadcast" or programme != "room":
             raise TokenError("not yours", code="token_role")
 
     app = web.Application(middlewares=[error_middleware(no_page)])
-    app.add_routes(OriginViews(origin).routes())
     app.add_routes(UploadViews(origin, check).routes())
-    app.on_response_prepare.extend((add_safe_headers, open_to_every_site))
-    yield Door(await aiohttp_client(app, auto_decompress=False), origin)
-    origin.close()
+    app.on_response_prepare.append(add_safe_headers)
+    async with (
+        serving(app, lane) as (host, port),
+        aiohttp.ClientSession(auto_decompress=False) as client,
+    ):
+        yield Door(client, f"http://{host}:{port}", origin, lane)
+        origin.close()
 
 
 @pytest.mark.parametrize(
@@ -126,8 +141,8 @@ async def test_blocking_reload_answers_when_the_part_is_there(door):
     bodies = [await (await one).read() for one in asked]
     assert time.monotonic() - begin < 0.2
     assert len(set(bodies)) == 1
-    assert b"aaaaaaaa/p3.m4s" in bodies[0]
-    assert door.programme.waiters == 0
+    assert b"aaaaaaaa/source/p3.m4s" in bodies[0]
+    assert door.lane.held == 0
 
 
 async def test_what_a_playlist_names_can_be_fetched(door):
@@ -151,7 +166,7 @@ async def test_what_a_playlist_names_can_be_fetched(door):
 async def test_the_hinted_part_is_held_until_it_is_whole(door):
     await door.begin()
     await door.feed(range(3))
-    asked = asyncio.create_task(door.get("/live/room/aaaaaaaa/p3.m4s"))
+    asked = asyncio.create_task(door.get("/live/room/aaaaaaaa/source/p3.m4s"))
     await door.held(1)
     assert not asked.done()
     await door.feed(range(3, 4))
@@ -163,11 +178,11 @@ async def test_the_hinted_part_is_held_until_it_is_whole(door):
 @pytest.mark.parametrize(
     "name",
     [
-        "aaaaaaaa/p9.m4s",
-        "aaaaaaaa/s9.m4s",
-        "aaaaaaaa/p" + "9" * 5000 + ".m4s",
-        "cccccccc/init.mp4",
-        "cccccccc/p0.m4s",
+        "aaaaaaaa/source/p9.m4s",
+        "aaaaaaaa/source/s9.m4s",
+        "aaaaaaaa/source/p" + "9" * 5000 + ".m4s",
+        "cccccccc/source/init.mp4",
+        "cccccccc/source/p0.m4s",
         "index.html",
     ],
 )
@@ -190,7 +205,7 @@ async def test_a_frozen_producer_is_503_after_three_target_durations(door):
     assert answer.headers["Retry-After"] == "1"
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.headers["Access-Control-Expose-Headers"] == "Age, Date"
-    assert door.programme.waiters == door.origin.held == 0
+    assert door.lane.held == 0
 
 
 async def test_more_held_requests_than_the_limit_are_503(door):
@@ -224,9 +239,9 @@ async def test_cache_lifetimes(door):
         PLAYLIST: "public, max-age=1",
         f"{PLAYLIST}?_HLS_msn={door.first_msn}&_HLS_part=2": "public, max-age=12",
         "/live/room/index.m3u8": "public, max-age=1",
-        "/live/room/aaaaaaaa/init.mp4": "public, max-age=86400, immutable",
-        "/live/room/aaaaaaaa/p5.m4s": "public, max-age=86400, immutable",
-        "/live/room/aaaaaaaa/s0.m4s": "public, max-age=86400, immutable",
+        "/live/room/aaaaaaaa/source/init.mp4": "public, max-age=86400, immutable",
+        "/live/room/aaaaaaaa/source/p5.m4s": "public, max-age=86400, immutable",
+        "/live/room/aaaaaaaa/source/s0.m4s": "public, max-age=86400, immutable",
         f"{PLAYLIST}?_HLS_part=2": "public, max-age=1",
     }
     found = {path: (await door.get(path)).headers["Cache-Control"] for path in expected}
@@ -260,14 +275,19 @@ async def test_an_unchanged_playlist_is_not_sent_again(door):
 async def test_other_sites_may_play_and_read_age_and_head_and_options_are_answered(door):
     await door.begin()
     await door.feed(range(6))
-    for path in (PLAYLIST, "/live/room/index.m3u8", "/live/room/aaaaaaaa/p5.m4s", "/live/no/x"):
+    for path in (
+        PLAYLIST,
+        "/live/room/index.m3u8",
+        "/live/room/aaaaaaaa/source/p5.m4s",
+        "/live/no/x",
+    ):
         for method in ("GET", "HEAD", "OPTIONS", "DELETE"):
-            answer = await door.client.request(method, path)
+            answer = await door.ask(method, path)
             assert answer.headers["Access-Control-Allow-Origin"] == "*", (method, path)
             assert "Age" in answer.headers["Access-Control-Expose-Headers"]
-    head = await door.client.head("/live/room/aaaaaaaa/p5.m4s")
+    head = await door.ask("HEAD", "/live/room/aaaaaaaa/source/p5.m4s")
     assert (head.status, head.headers["Content-Length"]) == (200, str(len(part_bytes(5))))
-    preflight = await door.client.options(PLAYLIST)
+    preflight = await door.ask("OPTIONS", PLAYLIST)
     assert preflight.status == 204
     assert "GET" in preflight.headers["Access-Control-Allow-Methods"]
 
@@ -278,7 +298,7 @@ async def test_a_new_session_stands_behind_a_discontinuity(door):
     await door.begin(NEXT_SESSION)
     await door.feed(range(2), NEXT_SESSION)
     text = await (await door.get(PLAYLIST)).text()
-    assert '#EXT-X-DISCONTINUITY\n#EXT-X-MAP:URI="bbbbbbbb/init.mp4"' in text
+    assert '#EXT-X-DISCONTINUITY\n#EXT-X-MAP:URI="bbbbbbbb/source/init.mp4"' in text
     assert text.count("#EXT-X-PRELOAD-HINT") == 1
     late = await door.put(f"{SESSION}/parts/7", part_bytes(7))
     assert (late.status, (await late.json())["code"]) == (409, "session_over")
@@ -362,7 +382,7 @@ async def test_a_part_in_chunks_is_as_good_as_one_with_a_length(door):
         yield data[10:]
 
     assert (await door.put(f"{SESSION}/parts/0", chunks())).status == 200
-    assert await (await door.get("/live/room/aaaaaaaa/p0.m4s")).read() == part_bytes(0)
+    assert await (await door.get("/live/room/aaaaaaaa/source/p0.m4s")).read() == part_bytes(0)
 
 
 async def test_a_player_that_goes_away_does_not_keep_its_place_beyond_the_next_part(door):
@@ -374,4 +394,4 @@ async def test_a_player_that_goes_away_does_not_keep_its_place_beyond_the_next_p
     await asyncio.gather(asked, return_exceptions=True)
     await door.feed(range(3, 4))
     await door.held(0)
-    assert door.origin.held == 0
+    assert door.lane.held == 0

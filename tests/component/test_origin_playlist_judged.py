@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from bridge.server.origin.live import HeldRequests, LiveProgramme
-from tests.server import NEXT_SESSION, SESSION, description, init_bytes, part_bytes
+from bridge.server.origin.live import LiveProgramme
+from bridge.server.origin.texts import multivariant
+from bridge.server.origin.window import MediaWindow
+from tests.server import LADDER, NEXT_SESSION, SESSION, description, init_set, part_set
 
 WEB = Path(__file__).parents[2] / "web"
 
@@ -38,40 +40,42 @@ def judge(playlists: list[str]) -> subprocess.CompletedProcess:
     )
 
 
-async def life(part_frames: int, segment_frames: int) -> list[str]:
+def life(part_frames: int, segment_frames: int) -> list[str]:
     """Every version of the media playlist: a broadcast, its death, another one, the end."""
-    programme = LiveProgramme(first_msn=881_000_000, listed=10, held=HeldRequests(1))
-    described = description(part_frames=part_frames, segment_frames=segment_frames)
-    texts = [programme.multivariant().text.decode()] if programme.ready else []
+    programme = LiveProgramme(MediaWindow(881_000_000, 10))
+    described = description(
+        part_frames=part_frames, segment_frames=segment_frames, renditions=LADDER
+    )
+    texts: list[str] = []
     for session, parts in ((SESSION, 78), (NEXT_SESSION, 33)):
         programme.open_session(session, described)
-        programme.put_init(session, init_bytes())
+        programme.put_init(session, init_set(described))
         for number in range(parts):
-            programme.put_part(session, number, part_bytes(number))
-            texts.append((await programme.playlist(None)).text.decode())
-    texts.append(programme.multivariant().text.decode())
+            programme.put_part(session, number, part_set(number, described))
+            texts += (programme.playlist(one.name).text.decode() for one in LADDER)
+    texts.append(multivariant(described).text.decode())
     programme.end()
-    texts.append((await programme.playlist(None)).text.decode())
+    texts.append(programme.playlist("source").text.decode())
     return texts
 
 
 @pytest.mark.parametrize(("part_frames", "segment_frames"), [(12, 60), (10, 60), (15, 60)])
-async def test_a_strict_parser_accepts_every_version(part_frames, segment_frames):
-    verdict = judge(await life(part_frames, segment_frames))
+def test_a_strict_parser_accepts_every_version(part_frames, segment_frames):
+    verdict = judge(life(part_frames, segment_frames))
     assert verdict.returncode == 0, verdict.stderr[-2000:]
 
 
-async def test_the_judge_refuses_a_part_above_the_target():
-    good = (await life(12, 60))[20]
+def test_the_judge_refuses_a_part_above_the_target():
+    good = (life(12, 60))[20]
     bad = good.replace("PART-TARGET=0.40000", "PART-TARGET=0.30000")
     assert judge([bad]).returncode != 0
 
 
-async def test_the_head_is_the_same_line_by_line_over_the_whole_life():
+def test_the_head_is_the_same_line_by_line_over_the_whole_life():
     fixed = ("#EXT-X-VERSION", "#EXT-X-TARGETDURATION", "#EXT-X-SERVER-CONTROL", "#EXT-X-PART-INF")
     heads = {
         tuple(line for line in text.splitlines() if line.startswith(fixed))
-        for text in await life(12, 60)
+        for text in life(12, 60)
         if "PART-INF" in text
     }
     assert len(heads) == 1

@@ -118,7 +118,7 @@ class States:
 def _output(server: TestServer, states: States) -> HlsOutput:
     return HlsOutput(
         OriginAddress(server_url=str(server.make_url("/")), token="secret-token", programme="room"),
-        parameters=media.blank_parameters(),
+        renditions=(media.blank_rendition(),),
         grid=media.grid(),
         start_wall=1_700_000_000.0,
         on_state=states,
@@ -161,7 +161,7 @@ async def test_a_programme_arrives_whole_and_ended(origin: Origin, server: TestS
     assert list(origin.last.parts) == list(range(12))
     assert origin.last.init == fmp4.init_segment(media.blank_parameters())
     assert origin.last.ended
-    assert origin.last.description.codecs == "avc1.64001f,mp4a.40.2"
+    assert origin.last.description.renditions[0].codecs == "avc1.64001f,mp4a.40.2"
     assert states.seen == [OutputState.PREPARING, OutputState.LIVE, OutputState.STOPPED]
     await output.stop(5)
 
@@ -295,6 +295,6 @@ async def test_stop_keeps_its_deadline_when_the_server_is_gone(
 
 
 def test_bandwidth_is_never_below_what_a_segment_may_hold() -> None:
-    description = describe(media.blank_parameters(), media.grid(), 0.0)
-    assert description.average_bandwidth == 4_000_000 + 140_800 + 16_000
-    assert description.bandwidth == 6_000_000 + 140_800 + 16_000
+    (source,) = describe((media.blank_rendition(),), media.grid(), 0.0).renditions
+    assert source.average_bandwidth == 4_000_000 + 140_800 + 16_000
+    assert source.bandwidth == 6_000_000 + 140_800 + 16_000

@@ -43,8 +43,8 @@ class Caller:
         """Put a programme into the origin, as a broadcast would."""
         programme = self.server.parts.origin.open(room, description())
         programme.open_session(SESSION, description())
-        programme.put_init(SESSION, init_bytes())
-        programme.put_part(SESSION, 0, part_bytes(0))
+        programme.put_init(SESSION, (init_bytes(),))
+        programme.put_part(SESSION, 0, (part_bytes(0),))
 
 
 @pytest.fixture
@@ -98,6 +98,8 @@ async def test_the_public_state_tells_no_secret(call):
         "phase": "waiting",
         "started_at": None,
         "hls": None,
+        "dvr": None,
+        "vod": None,
         "recordings": [],
     }
 
@@ -226,7 +228,7 @@ async def test_a_debate_goes_on_air_once_and_ends_once(call):
     answer, state = await call("POST", f"{path}/stop", token=token)
     assert (answer.status, state["phase"]) == (200, "ended")
     assert state["hls"] == room["links"]["hls"], "the last window is there for a while"
-    _, playlist = await call("GET", f"/live/{room['id']}/programme.m3u8")
+    _, playlist = await call("GET", f"/live/{room['id']}/source.m3u8")
     assert playlist.endswith("#EXT-X-ENDLIST\n")
     for action in ("stop", "start", "rehearse"):
         answer, problem = await call("POST", f"{path}/{action}", token=token)
@@ -300,13 +302,21 @@ async def test_health(call):
 
 
 async def test_every_answer_carries_the_safe_headers(call):
-    for path in ("/", "/healthz", "/nowhere", f"{ROOMS}/nosuchroom", "/live/none/index.m3u8"):
+    for path in ("/", "/healthz", "/nowhere", f"{ROOMS}/nosuchroom"):
         answer, _ = await call("GET", path)
         assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
         assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert answer.headers["Referrer-Policy"] == "no-referrer"
         assert "camera=(self)" in answer.headers["Permissions-Policy"]
+
+
+async def test_what_players_get_is_never_taken_for_a_page(call):
+    for path in ("/live/none/index.m3u8", "/live/none/aaaaaaaa/source/p0.m4s", "/live/"):
+        answer, _ = await call("GET", path)
+        assert answer.status == 404
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.content_type == "text/plain"
 
 
 async def test_no_secret_is_logged_or_kept_in_the_clear(call, caplog):

@@ -108,8 +108,8 @@ async def test_the_programme_is_on_when_it_plays_and_only_the_host_sees_where(se
     assert broadcast_state(server, room.id) is BroadcastState.STARTING
     programme = server.parts.origin.open(room.id, description())
     programme.open_session(SESSION, description())
-    programme.put_init(SESSION, init_bytes())
-    programme.put_part(SESSION, 0, part_bytes(0))
+    programme.put_init(SESSION, (init_bytes(),))
+    programme.put_part(SESSION, 0, (part_bytes(0),))
     presence.join("bridge", Grant(room.id, Role.BROADCAST), Join())
     report = {"programme": {"ticks": 1, "skipped": 0, "late": 0}, "ingests": {}, "hls": "live"}
     presence.set_report("bridge", BroadcastReport.model_validate(report))
@@ -144,8 +144,8 @@ async def test_stop_ends_the_broadcast_in_order_and_the_programme_with_it(server
     await debates.start(room.id)
     programme = server.parts.origin.open(room.id, description())
     programme.open_session(SESSION, description())
-    programme.put_init(SESSION, init_bytes())
-    programme.put_part(SESSION, 0, part_bytes(0))
+    programme.put_init(SESSION, (init_bytes(),))
+    programme.put_part(SESSION, 0, (part_bytes(0),))
     pids = await notes.until("told", 1)
     assert (await debates.stop(room.id)).phase is Phase.ENDED
     assert notes.pids("ended") == pids

@@ -18,9 +18,9 @@ from typer.testing import CliRunner
 from bridge.cli import cli
 from bridge.clock import SystemClock
 from bridge.errors import SettingsError
-from bridge.server.app import PARTS, create_app
+from bridge.server.app import PARTS, connections, create_app
 from bridge.server.lan import Lan
-from bridge.server.listening import Addresses, listen
+from bridge.server.listening import Addresses, Listening
 from bridge.server.tls import open_tls
 from bridge.settings import Settings
 from tests.helpers import free_port, until
@@ -40,12 +40,14 @@ async def serving(folder: Path, **more: object) -> AsyncIterator[Addresses]:
     app = create_app(settings, command=stand_in(folder / "notes"), tls=tls)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
     await runner.setup()
+    listening = Listening(connections(runner, app[PARTS].lane))
     try:
         addresses = app[PARTS].addresses
-        await listen(runner, settings, tls, addresses)
+        await listening.open(settings, tls, addresses)
         app[PARTS].debates.server_url = addresses.local
         yield addresses
     finally:
+        await listening.close()
         await runner.cleanup()
 
 

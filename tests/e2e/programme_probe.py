@@ -89,7 +89,7 @@ def decode(path: Path) -> Decoded:
 
 async def newest_picture(fetch: Callable[[str], Awaitable[bytes]], base: str) -> Picture:
     """Decode the last picture that the media playlist below `base` has a part for."""
-    playlist = (await fetch(base + "programme.m3u8")).decode()
+    playlist = (await fetch(base + "source.m3u8")).decode()
     init = re.findall(r'#EXT-X-MAP:URI="([^"]+)"', playlist)[-1]
     parts = re.findall(r"#EXT-X-PART:(.*)", playlist)
     first = max(number for number, part in enumerate(parts) if "INDEPENDENT=YES" in part)

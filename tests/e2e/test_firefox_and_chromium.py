@@ -122,7 +122,7 @@ async def see_each_other(left: Page, right: FirefoxPage) -> None:
 
 
 async def begun(bridge: Bridge, room: dict) -> bool:
-    path = f"/live/{room['id']}/programme.m3u8"
+    path = f"/live/{room['id']}/source.m3u8"
     return b"INDEPENDENT=YES" in await bridge.fetch(path, absent_is_empty=True)
 
 

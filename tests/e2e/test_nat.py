@@ -164,6 +164,7 @@ async def test_a_wrong_secret_gives_no_media_and_says_so(tmp_path: Path) -> None
             await join(page)
             await until(lambda: "401" in log.read_text(), "coturn refuses the credentials")
             await page.wait_for_selector("main[data-bridge=connecting]")
+            # Time in which a wrong path would have been found: there is nothing to wait for.
             await asyncio.sleep(3)
             assert eye.ingest(Side.PROPOSITION) is IngestState.CONNECTING
             assert await selected_pair(page) == {}
@@ -208,6 +209,7 @@ async def test_behind_one_to_one_nat_the_public_address_must_be_told(
                     if told:
                         await until(lambda: receiving(eye), "media reaches the bridge")
                     else:
+                        # ICE gives up within this; that nothing comes cannot be awaited.
                         await asyncio.sleep(6)
                         assert not receiving(eye)
 

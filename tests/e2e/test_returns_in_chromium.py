@@ -147,6 +147,7 @@ async def test_everything_that_happens_to_a_debater_passes_without_a_click(on_ai
             lambda: stage.eye.ingest(Side.PROPOSITION) is not IngestState.RECEIVING,
             "the sleep is noticed",
         )
+        # The length of the sleep is the test: longer than a Socket.IO ping is waited for.
         await asyncio.sleep(7)
     await stage.are_back("sleep")
 
@@ -196,6 +197,7 @@ async def _kill_broadcast(stage: OnAir) -> None:
 async def _offline(stage: OnAir) -> None:
     context, old = stage.left.context, stage.session()
     await context.set_offline(True)
+    # How long the change of network takes: long enough for the paths to be given up.
     await asyncio.sleep(3)
     await context.set_offline(False)
     await stage.are_back("another network", lambda: stage.session() not in (old, None))

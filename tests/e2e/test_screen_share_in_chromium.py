@@ -161,5 +161,5 @@ def links(room: dict, side: str) -> str:
 
 
 async def begun(bridge: Bridge, room: dict) -> bool:
-    text = await bridge.fetch(f"/live/{room['id']}/programme.m3u8", absent_is_empty=True)
+    text = await bridge.fetch(f"/live/{room['id']}/source.m3u8", absent_is_empty=True)
     return bool(re.search(rb"#EXT-X-PART:.*INDEPENDENT=YES", text))

@@ -18,7 +18,7 @@ async def start(bridge: Bridge, room: dict) -> None:
 
 async def playlist(bridge: Bridge, room: dict) -> str:
     """Text of the media playlist, empty while there is none."""
-    return (await bridge.fetch(f"/live/{room['id']}/programme.m3u8", absent_is_empty=True)).decode()
+    return (await bridge.fetch(f"/live/{room['id']}/source.m3u8", absent_is_empty=True)).decode()
 
 
 async def segments(bridge: Bridge, room: dict) -> int:

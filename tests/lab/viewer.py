@@ -68,7 +68,7 @@ class Viewer:
     async def _collect(self, *, keep: bool) -> None:
         base = f"/live/{self.stage.room['id']}/"
         bridge = self.stage.bridge
-        text = (await bridge.fetch(base + "programme.m3u8", absent_is_empty=True)).decode()
+        text = (await bridge.fetch(base + "source.m3u8", absent_is_empty=True)).decode()
         assert "#EXT-X-DISCONTINUITY\n" not in text, "the broadcast began anew"
         for found in _SEGMENT.finditer(text):
             if found["uri"] in self._segments:

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from bridge.errors import TokenError
+from bridge.errors import InputError, TokenError
 from bridge.protocol.messages import (
     IceCandidate,
     Join,
@@ -12,8 +12,15 @@ from bridge.protocol.messages import (
     dump,
 )
 from bridge.protocol.tokens import TokenSigner
-from bridge.protocol.upload import ProgrammeDescription
+from bridge.protocol.upload import (
+    PART_BOXES,
+    ProgrammeDescription,
+    RenditionDescription,
+    part_number,
+    split,
+)
 from bridge.rooms.model import Role
+from tests.server import SOURCE, part_bytes
 
 SIGNER = TokenSigner(b"k" * 32)
 
@@ -103,8 +110,32 @@ def test_the_sender_is_called_from_on_the_wire():
 
 def test_a_description_knows_its_grid():
     description = ProgrammeDescription(
-        width=1280, height=720, fps=30, part_frames=12, segment_frames=60,
-        codecs="avc1.64001f,mp4a.40.2", bandwidth=1, average_bandwidth=1, start_wall=0.0,
-    )  # fmt: skip
+        fps=30, part_frames=12, segment_frames=60, start_wall=0.0, renditions=(SOURCE,)
+    )
     assert float(description.part_duration) == 0.4
     assert description.parts_per_segment == 5
+
+
+def test_a_description_says_what_is_wrong_with_its_renditions():
+    for wrong in (
+        {"codecs": "mp4a.40.2"},
+        {"width": None},
+        {"name": "../x"},
+        {"codecs": "vp09.00.10.08"},
+    ):
+        with pytest.raises(ValidationError):
+            RenditionDescription.model_validate({**SOURCE.model_dump(), **wrong})
+    with pytest.raises(ValidationError, match="same name"):
+        ProgrammeDescription(
+            fps=30, part_frames=12, segment_frames=60, start_wall=0.0, renditions=(SOURCE, SOURCE)
+        )
+
+
+def test_what_is_joined_is_split_again_and_what_is_torn_refused():
+    parts = [part_bytes(7, mark) for mark in (b"s", b"3", b"a")]
+    body = b"".join(parts)
+    assert list(split(body, PART_BOXES, 3)) == parts
+    assert {part_number(part) for part in parts} == {7}
+    for wrong, count in ((body, 2), (body, 4), (body[:-1], 3), (body + b"x", 3), (b"", 1)):
+        with pytest.raises(InputError):
+            split(wrong, PART_BOXES, count)

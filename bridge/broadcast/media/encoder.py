@@ -17,6 +17,7 @@ from bridge.broadcast.media.frames import Samples
 from bridge.broadcast.media.packets import (
     AUDIO_RATE,
     ORIGIN_SECONDS,
+    SOURCE,
     VIDEO_RATE,
     CodecParameters,
     EncodedPacket,
@@ -43,6 +44,8 @@ class EncoderSettings:
     audio_kbps: int
     preset: str = "veryfast"
     threads: int = 1
+    ladder: tuple[str, ...] = ()
+    """Names of the renditions that are made beside the programme."""
 
 
 class VideoEncoder:
@@ -53,8 +56,9 @@ class VideoEncoder:
     megabits of zeros for every spectator and on disk.
     """
 
-    def __init__(self, settings: EncoderSettings) -> None:
+    def __init__(self, settings: EncoderSettings, rendition: str = SOURCE) -> None:
         self._grid = settings.grid
+        self._rendition = rendition
         self._segment = -1
         self._context = _open_video(settings)
 
@@ -92,6 +96,7 @@ class VideoEncoder:
                 pts=packet.pts,
                 duration=self._grid.pts(frame + 1) - packet.pts,
                 keyframe=packet.is_keyframe,
+                rendition=self._rendition,
             )
 
 

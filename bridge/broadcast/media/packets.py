@@ -9,6 +9,10 @@ VIDEO_RATE: Final = 90_000
 """Ticks per second of video timestamps."""
 AUDIO_RATE: Final = 48_000
 """Samples per second; also the ticks of audio timestamps."""
+SOURCE: Final = "source"
+SMALL: Final = "360p"
+SOUND: Final = "audio"
+"""Names of renditions: the programme itself, its picture smaller, its sound alone."""
 ORIGIN_SECONDS: Final = 10
 """Programme time 0 has this timestamp, so that the AAC priming packet (-1024) stays positive."""
 
@@ -32,6 +36,8 @@ class EncodedPacket:
     """In the track's rate."""
     keyframe: bool
     """Every audio packet is one."""
+    rendition: str = SOURCE
+    """Whose picture it is. Sound is the same in all and says SOURCE."""
 
     @property
     def time(self) -> Fraction:
@@ -63,6 +69,26 @@ class CodecParameters:
         return (
             f"avc1.{profile:02x}{compatibility:02x}{level:02x},mp4a.40.{self.audio_config[0] >> 3}"
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendition:
+    """One of the ways in which the programme is made."""
+
+    name: str
+    parameters: CodecParameters
+    """Of a rendition without a picture only what is about sound holds."""
+
+    @property
+    def has_picture(self) -> bool:
+        """Whether it is more than sound."""
+        return self.name != SOUND
+
+    @property
+    def codecs(self) -> str:
+        """RFC 6381 string."""
+        both = self.parameters.codecs
+        return both if self.has_picture else both.rpartition(",")[2]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

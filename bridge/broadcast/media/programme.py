@@ -12,8 +12,9 @@ from bridge.broadcast.media.encoder import (
     describe,
 )
 from bridge.broadcast.media.frames import Samples, TickMedia
+from bridge.broadcast.media.ladder import Ladder
 from bridge.broadcast.media.mixer import Mixer
-from bridge.broadcast.media.packets import AUDIO_RATE, CodecParameters, EncodedPacket
+from bridge.broadcast.media.packets import AUDIO_RATE, SOURCE, EncodedPacket, Rendition
 from bridge.broadcast.media.sources import VideoSource
 from bridge.broadcast.media.stage import Stage
 from bridge.broadcast.media.timeline import Tick, Timeline
@@ -70,9 +71,10 @@ class Programme:
     The programme thread composes and mixes each tick; the encoder thread encodes and calls `sink`,
     sound before the picture of the same tick, so that a part is whole when its last picture comes.
     Between them wait at most 5 ticks; when the encoder is further behind, a picture is skipped and
-    its sound goes with the next. Encoders are opened on construction: `parameters` are there at
-    once. `on_failure` is called on the thread that failed, after which nothing more is composed.
-    Raises SetupError or SettingsError.
+    its sound goes with the next. The ladder's pictures come after the programme's own, on the same
+    thread, so that no rendition is ever behind another. Encoders are opened on construction:
+    `renditions` are there at once. `on_failure` is called on the thread that failed, after which
+    nothing more is composed. Raises SetupError or SettingsError.
     """
 
     def __init__(
@@ -97,7 +99,10 @@ class Programme:
         self._fps = settings.grid.fps
         self._video = VideoEncoder(settings)
         self._audio = AudioEncoder(settings)
-        self.parameters: CodecParameters = describe(settings, self._video, self._audio)
+        self._ladder = Ladder(settings)
+        source = Rendition(name=SOURCE, parameters=describe(settings, self._video, self._audio))
+        self.renditions: tuple[Rendition, ...] = self._ladder.renditions(source, self._audio)
+        """The programme itself comes first."""
         self.start_wall = 0.0
         """Seconds since the epoch at frame 0; set by `start`."""
         self._timeline = Timeline(0.0, self._fps)
@@ -210,10 +215,12 @@ class Programme:
                 self._sink(packet)
         for packet in self._video.encode(media.picture, media.number):
             self._sink(packet)
+        for packet in self._ladder.encode(media.picture, media.number):
+            self._sink(packet)
 
     def _flush(self) -> None:
         """Let the end flow through; the programme thread has ended or failed before."""
         for packet in self._audio.flush():
             self._sink(packet)
-        for packet in self._video.flush():
+        for packet in (*self._video.flush(), *self._ladder.flush()):
             self._sink(packet)

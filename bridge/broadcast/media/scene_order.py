@@ -68,8 +68,8 @@ async def _converse(
     on_drawn: Callable[[str, Artwork], object],
 ) -> None:
     assert child.stdin is not None  # noqa: S101 - asked for
-    assert child.stdout is not None  # noqa: S101
-    assert child.stderr is not None  # noqa: S101
+    assert child.stdout is not None  # noqa: S101 - PIPE was asked for
+    assert child.stderr is not None  # noqa: S101 - PIPE was asked for
     try:
         child.stdin.write(order.model_dump_json().encode() + b"\n")
         await child.stdin.drain()

@@ -106,7 +106,7 @@ class Connection:
             env={"LANG": "C.UTF-8"},
         )  # fmt: skip
         assert child.stdin is not None  # noqa: S101 - asked for above
-        assert child.stdout is not None  # noqa: S101
+        assert child.stdout is not None  # noqa: S101 - PIPE was asked for
         self.pid = child.pid
         feed = asyncio.create_task(self._feed(child.stdin), name="restream-feed")
         listen = asyncio.create_task(self._listen(child.stdout), name="restream-listen")

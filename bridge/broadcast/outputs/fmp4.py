@@ -38,22 +38,26 @@ _DEPENDENT_SAMPLE: Final = 0x01010000
 _PRIMARIES_BT709: Final = 1
 
 
-def init_segment(parameters: CodecParameters) -> bytes:
+def init_segment(parameters: CodecParameters, *, picture: bool = True) -> bytes:
     """`ftyp` and `moov` with a video track (90 kHz) and an audio track (48 kHz), without samples.
+
+    Without `picture` the audio track is alone.
 
     Brand iso6, which RFC 8216bis 3.1.2 asks for. Not `cmfc`: a CMAF file has one track only.
     """
     ftyp = _box("ftyp", b"iso6", struct.pack(">I", 0), b"iso6", b"mp41")
-    moov = _box("moov", _mvhd(), _video_trak(parameters), _audio_trak(parameters), _mvex())
-    return ftyp + moov
+    traks = {AUDIO_TRACK: _audio_trak(parameters)}
+    if picture:
+        traks = {VIDEO_TRACK: _video_trak(parameters), **traks}
+    return ftyp + _box("moov", _mvhd(), *traks.values(), _mvex(*traks))
 
 
 def fragment(
     sequence: int, video: Sequence[EncodedPacket], audio: Sequence[EncodedPacket]
 ) -> bytes:
-    """One `moof` + `mdat` of the given packets; either track may be missing, not both.
+    """One `moof` + `mdat` of the given packets; a track without packets is left out.
 
-    `sequence` counts fragments from 1. A sample lasts until the next one begins; the last as long
+    `sequence` grows from 1. A sample lasts until the next one begins; the last as long
     as its packet says.
     """
     tracks = [
@@ -151,13 +155,10 @@ def _descriptor(tag: int, content: bytes) -> bytes:
     return bytes((tag,)) + groups + content
 
 
-def _mvex() -> bytes:
+def _mvex(*tracks: int) -> bytes:
     return _box(
         "mvex",
-        *(
-            _full_box("trex", 0, 0, struct.pack(">IIIII", track, 1, 0, 0, 0))
-            for track in (VIDEO_TRACK, AUDIO_TRACK)
-        ),
+        *(_full_box("trex", 0, 0, struct.pack(">IIIII", track, 1, 0, 0, 0)) for track in tracks),
     )
 
 

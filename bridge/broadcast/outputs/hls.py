@@ -11,11 +11,11 @@ import logging
 import math
 import random
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from bridge.broadcast.media.packets import CodecParameters, EncodedPacket, Grid
+from bridge.broadcast.media.packets import EncodedPacket, Grid, Rendition
 from bridge.broadcast.outputs import fmp4
 from bridge.broadcast.outputs.backlog import Backlog
 from bridge.broadcast.outputs.feed import packet_channel, post, watch
@@ -25,7 +25,7 @@ from bridge.concurrency.backoff import Backoff
 from bridge.concurrency.worker import Worker
 from bridge.errors import ChannelClosedError, OutputLostError, OutputRejectedError
 from bridge.protocol.messages import OutputState
-from bridge.protocol.upload import ProgrammeDescription
+from bridge.protocol.upload import ProgrammeDescription, RenditionDescription
 
 logger = logging.getLogger(__name__)
 
@@ -43,24 +43,36 @@ StateListener = Callable[[OutputState, str], None]
 """New state, and words for people; loop-side."""
 
 
-def describe(parameters: CodecParameters, grid: Grid, start_wall: float) -> ProgrammeDescription:
-    """Describe the programme for the origin; `start_wall` is the epoch time of frame 0.
+def describe(
+    renditions: Sequence[Rendition], grid: Grid, start_wall: float
+) -> ProgrammeDescription:
+    """Describe the programme for the origin; `start_wall` is the epoch time of frame 0."""
+    return ProgrammeDescription(
+        fps=grid.fps,
+        part_frames=grid.part_frames,
+        segment_frames=grid.segment_frames,
+        start_wall=start_wall,
+        renditions=tuple(_describe(one, grid) for one in renditions),
+    )
+
+
+def _describe(rendition: Rendition, grid: Grid) -> RenditionDescription:
+    """Describe one.
 
     The peak is that of a segment which begins with a full VBV: one second of video (the encoder's
     bufsize) on top of the segment's own.
     """
+    parameters = rendition.parameters
+    picture = parameters.video_bit_rate if rendition.has_picture else 0
     sound = parameters.audio_bit_rate * _AUDIO_MARGIN + _CONTAINER_BPS
     segment_seconds = grid.segment_frames / grid.fps
-    return ProgrammeDescription(
-        width=parameters.width,
-        height=parameters.height,
-        fps=grid.fps,
-        part_frames=grid.part_frames,
-        segment_frames=grid.segment_frames,
-        codecs=parameters.codecs,
-        bandwidth=math.ceil(parameters.video_bit_rate * (1 + 1 / segment_seconds) + sound),
-        average_bandwidth=math.ceil(parameters.video_bit_rate + sound),
-        start_wall=start_wall,
+    return RenditionDescription(
+        name=rendition.name,
+        codecs=rendition.codecs,
+        bandwidth=math.ceil(picture * (1 + 1 / segment_seconds) + sound),
+        average_bandwidth=math.ceil(picture + sound),
+        width=parameters.width if rendition.has_picture else None,
+        height=parameters.height if rendition.has_picture else None,
     )
 
 
@@ -81,7 +93,7 @@ class HlsOutput:
         self,
         origin: OriginAddress,
         *,
-        parameters: CodecParameters,
+        renditions: Sequence[Rendition],
         grid: Grid,
         start_wall: float,
         on_state: StateListener,
@@ -89,8 +101,11 @@ class HlsOutput:
         self.name = "hls"
         self._origin = origin
         self._grid = grid
-        self._description = describe(parameters, grid, start_wall)
-        self._init = fmp4.init_segment(parameters)
+        self._description = describe(renditions, grid, start_wall)
+        self._names = tuple(one.name for one in renditions)
+        self._init = b"".join(
+            fmp4.init_segment(one.parameters, picture=one.has_picture) for one in renditions
+        )
         self._on_state = on_state
         self._channel = packet_channel(_CHANNEL_SECONDS)
         self._backlog = Backlog(grid)
@@ -139,7 +154,7 @@ class HlsOutput:
 
     def _package(self) -> None:
         """Run on the packager thread until the channel is closed."""
-        packager = Packager(self._grid)
+        packager = Packager(self._grid, self._names)
         while True:
             try:
                 packet = self._channel.take()
@@ -148,7 +163,7 @@ class HlsOutput:
                 return
             if self._channel.take_overflowed():
                 # Whether `packet` is from before or after the hole is not known: it goes too.
-                packager = Packager(self._grid)
+                packager = Packager(self._grid, self._names)
                 post(self._loop, self._backlog.restart)
             elif packet is not None and (parts := packager.put(packet)):
                 post(self._loop, self._queue, parts)

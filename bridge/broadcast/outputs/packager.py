@@ -4,13 +4,16 @@ HLS and the recorder own one packager each. A part costs some 0.3 ms, and sharin
 overflow of the 2 s that HLS may be late tear the recording, which may be 10 s late.
 """
 
-from collections import deque
+from collections import defaultdict, deque
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Final
 
 from bridge.broadcast.media.packets import (
     AUDIO_RATE,
+    SOUND,
+    SOURCE,
     VIDEO_RATE,
     EncodedPacket,
     Grid,
@@ -24,13 +27,14 @@ _MAX_HELD_AUDIO: Final = 10 * AUDIO_RATE // 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One `moof` + `mdat`: what the programme has of frames [k * part_frames, (k+1) * part_frames).
+    """What the programme has of frames [k * part_frames, (k+1) * part_frames).
 
     Numbers only grow. One that is left out had neither picture nor sound.
     """
 
     number: int
     data: bytes
+    """One `moof` + `mdat` of each rendition, one after the other."""
     keyframe: bool
     """Whether it begins with a picture that decodes by itself."""
     first_frame: int
@@ -41,16 +45,18 @@ class Packager:
     """Starts at the first keyframe that opens a segment; what comes before is left out.
 
     A part is complete with its last frame, or when a frame of a later part shows that the missing
-    ticks were skipped. Sound goes into the part that is open when it arrives. Not thread-safe.
+    ticks were skipped. Sound goes into the part that is open when it arrives. Pictures of the
+    renditions come in the order of `renditions`, tick by tick. Not thread-safe.
     """
 
-    def __init__(self, grid: Grid) -> None:
+    def __init__(self, grid: Grid, renditions: Sequence[str] = (SOURCE,)) -> None:
         self._grid = grid
+        self._renditions = tuple(renditions)
+        *_, self._last = (name for name in renditions if name != SOUND)
         self._open: int | None = None
         self._start: Fraction | None = None
-        self._video: list[EncodedPacket] = []
+        self._video: dict[str, list[EncodedPacket]] = defaultdict(list)
         self._audio: deque[EncodedPacket] = deque(maxlen=_MAX_HELD_AUDIO)
-        self._fragments = 0
         self.late = 0
         """Pictures of a part that was complete already; they can only be dropped."""
 
@@ -68,8 +74,8 @@ class Packager:
         if self._open is not None and number < self._open:
             self.late += 1
             return parts
-        self._video.append(packet)
-        if (frame + 1) % self._grid.part_frames == 0:
+        self._video[packet.rendition].append(packet)
+        if packet.rendition == self._last and (frame + 1) % self._grid.part_frames == 0:
             self._stretch_last_picture()
             parts += self._close(number, self._take_audio())
         return parts
@@ -85,7 +91,7 @@ class Packager:
 
     def _begin(self, packet: EncodedPacket, number: int) -> bool:
         per_segment = self._grid.segment_frames // self._grid.part_frames
-        if not packet.keyframe or number % per_segment:
+        if not packet.keyframe or packet.rendition != SOURCE or number % per_segment:
             return False
         self._open = number
         # Sound that is over before the first picture would only make the file begin black.
@@ -112,21 +118,26 @@ class Packager:
 
     def _stretch_last_picture(self) -> None:
         """Let it last to the end of the part: the ticks after it were skipped, so it stood."""
-        if self._open is not None and self._video:
-            last = self._video[-1]
-            end = self._grid.pts((self._open + 1) * self._grid.part_frames)
-            self._video[-1] = replace(last, duration=end - last.pts)
+        if self._open is None:
+            return
+        end = self._grid.pts((self._open + 1) * self._grid.part_frames)
+        for packets in self._video.values():
+            packets[-1] = replace(packets[-1], duration=end - packets[-1].pts)
 
     def _close(self, number: int, audio: list[EncodedPacket]) -> list[Part]:
-        video, self._video, self._open = self._video, [], number + 1
+        video, self._video, self._open = self._video, defaultdict(list), number + 1
         if not video and not audio:
             return []
-        self._fragments += 1
+        # From the number on: the part tells by itself which it is (bridge.protocol.upload).
+        fragments = [
+            fmp4.fragment(number + 1, video.get(name, ()), audio) for name in self._renditions
+        ]
+        source = video.get(SOURCE)
         return [
             Part(
                 number=number,
-                data=fmp4.fragment(self._fragments, video, audio),
-                keyframe=bool(video) and video[0].keyframe,
+                data=b"".join(fragments),
+                keyframe=source is not None and source[0].keyframe,
                 first_frame=number * self._grid.part_frames,
             )
         ]

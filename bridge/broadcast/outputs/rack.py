@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bridge.broadcast.media.packets import CodecParameters, EncodedPacket, Grid
+from bridge.broadcast.media.packets import SOURCE, EncodedPacket, Grid, Rendition
 from bridge.broadcast.outputs.connection import Target
 from bridge.broadcast.outputs.hls import HlsOutput, OriginAddress
 from bridge.broadcast.outputs.output import Output
@@ -22,7 +22,8 @@ logger = logging.getLogger(__name__)
 class ProgrammeShape:
     """What every output must know of the programme before its first packet."""
 
-    parameters: CodecParameters
+    renditions: tuple[Rendition, ...]
+    """The programme itself comes first."""
     grid: Grid
     start_wall: float
     """Epoch seconds of frame 0."""
@@ -43,7 +44,8 @@ class Rack:
         self.hls = OutputState.PREPARING
         self.recording: RecordingReport | None = None
         self._destinations: dict[str, DestinationReport] = {}
-        self._outputs: tuple[Output, ...] = tuple(self._build(config, shape, clock))
+        self._hls: Output = self._build_hls(config, shape)
+        self._others: tuple[Output, ...] = tuple(self._build_others(config, shape, clock))
 
     @property
     def destinations(self) -> tuple[DestinationReport, ...]:
@@ -52,41 +54,51 @@ class Rack:
 
     def start(self) -> None:
         """Begin all. Loop-side only, once."""
-        for output in self._outputs:
+        for output in (self._hls, *self._others):
             output.start()
 
     def put(self, packet: EncodedPacket) -> None:
-        """Hand a packet to every output. Encoder thread; never blocks."""
-        for output in self._outputs:
-            output.put(packet)
+        """Hand a packet on. Encoder thread; never blocks.
+
+        HLS takes every rendition, platforms and the recording take the programme itself.
+        """
+        self._hls.put(packet)
+        if packet.rendition == SOURCE:
+            for output in self._others:
+                output.put(packet)
 
     async def stop(self, deadline: float) -> None:
         """End all at the same time. Loop-side only; idempotent."""
+        outputs = (self._hls, *self._others)
         ends = await asyncio.gather(
-            *(output.stop(deadline) for output in self._outputs), return_exceptions=True
+            *(output.stop(deadline) for output in outputs), return_exceptions=True
         )
-        for output, end in zip(self._outputs, ends, strict=True):
+        for output, end in zip(outputs, ends, strict=True):
             if isinstance(end, Exception):
                 logger.error("%s did not end well", output.name, exc_info=end)
 
-    def _build(self, config: BroadcastConfig, shape: ProgrammeShape, clock: Clock) -> list[Output]:
-        outputs: list[Output] = [
-            HlsOutput(
-                OriginAddress(
-                    server_url=config.server_url, token=config.token, programme=config.programme
-                ),
-                parameters=shape.parameters,
-                grid=shape.grid,
-                start_wall=shape.start_wall,
-                on_state=self._take_hls,
-            )
-        ]
+    def _build_hls(self, config: BroadcastConfig, shape: ProgrammeShape) -> Output:
+        return HlsOutput(
+            OriginAddress(
+                server_url=config.server_url, token=config.token, programme=config.programme
+            ),
+            renditions=shape.renditions,
+            grid=shape.grid,
+            start_wall=shape.start_wall,
+            on_state=self._take_hls,
+        )
+
+    def _build_others(
+        self, config: BroadcastConfig, shape: ProgrammeShape, clock: Clock
+    ) -> list[Output]:
+        parameters = shape.renditions[0].parameters
+        outputs: list[Output] = []
         if config.recording is not None:
             outputs.append(
                 RecordingOutput(
                     config.recording.folder,
                     config.recording.number,
-                    parameters=shape.parameters,
+                    parameters=parameters,
                     grid=shape.grid,
                     on_report=self._take_recording,
                 )
@@ -95,7 +107,7 @@ class Rack:
             RestreamOutput(
                 destination.id,
                 Target(url=destination.url, allow_private=config.allow_private_destinations),
-                parameters=shape.parameters,
+                parameters=parameters,
                 clock=clock,
                 on_report=self._take_destination,
             )

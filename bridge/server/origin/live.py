@@ -1,90 +1,26 @@
-"""A programme as players meet it: playlists rendered once per version, and requests that wait."""
+"""A programme as players meet it live: playlists rendered once per version, requests that wait."""
 
 import asyncio
-import gzip
 import secrets
-import zlib
-from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
-from typing import Final, Self
+from typing import Final
 
-from bridge.errors import BridgeError, InputError, NotFoundError, StreamEndedError
-from bridge.protocol.upload import ProgrammeDescription
-from bridge.server.origin.playlist import (
-    MediaPlaylist,
-    PartLine,
-    SegmentLines,
-    Variant,
-    render_media,
-    render_multivariant,
-)
-from bridge.server.origin.window import MediaWindow, Position, Segment
+from bridge.errors import InputError, NotFoundError, StreamEndedError
+from bridge.protocol.upload import ProgrammeDescription, RenditionDescription
+from bridge.server.origin.archive import ProgrammeArchive
+from bridge.server.origin.live_playlist import describe_live
+from bridge.server.origin.playlist import render_media
+from bridge.server.origin.rendered import RenderedText
+from bridge.server.origin.segments import Bytes, Position
+from bridge.server.origin.window import MediaWindow
 
-_SEGMENTS_WITH_PARTS: Final = 2
-"""Complete segments whose parts are listed: RFC 8216bis wants them gone 3 target durations from
-the edge, and hls.js stays stuck on a segment for as long as its parts are listed."""
-_HOLD_TARGET_DURATIONS: Final = 3
+PLAYLIST_TYPE: Final = "application/vnd.apple.mpegurl"
+HOLD_TARGET_DURATIONS: Final = 3
+"""RFC 8216bis 6.2.5.2: what cannot be answered within these is a 503."""
 
 _Awaited = Position | tuple[str, int]
 """A place in the playlist, or session and number of a part."""
-
-
-class BusyError(BridgeError):
-    """As many requests are held as the server allows."""
-
-    code = "busy"
-
-
-class StalledError(BridgeError):
-    """The awaited part did not come within three target durations."""
-
-    code = "stalled"
-
-
-@dataclass(frozen=True, slots=True)
-class RenderedPlaylist:
-    """One version of a playlist, shared by all answers."""
-
-    etag: str
-    text: bytes
-    gzipped: bytes
-
-    @classmethod
-    def of(cls, text: str, etag: str) -> Self:
-        """Encode once for everybody; the same text is the same bytes, so no time stamp."""
-        identity = text.encode()
-        return cls(etag, identity, gzip.compress(identity, compresslevel=6, mtime=0))
-
-
-@dataclass(slots=True)
-class _Wait:
-    """What requests for the same thing share."""
-
-    future: asyncio.Future[None]
-    requests: int = 0
-
-
-class HeldRequests:
-    """Counts held requests over all programmes against one limit. Loop-side only."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self.count = 0
-
-    async def hold(self, future: asyncio.Future[None], seconds: float) -> None:
-        """Wait for `future`, shared by many. Raises BusyError, StalledError or what it holds."""
-        if self.count >= self._limit:
-            message = "Too many requests are waiting; try again."
-            raise BusyError(message)
-        self.count += 1
-        try:
-            await asyncio.wait_for(asyncio.shield(future), seconds)
-        except TimeoutError:
-            message = "The programme has stalled; try again."
-            raise StalledError(message) from None
-        finally:
-            self.count -= 1
 
 
 class LiveProgramme:
@@ -94,14 +30,14 @@ class LiveProgramme:
     turn of the loop: whatever a playlist names can be fetched.
     """
 
-    def __init__(self, *, first_msn: int, listed: int, held: HeldRequests) -> None:
-        self._window = MediaWindow(first_msn, listed)
-        self._held = held
-        self._waits: dict[_Awaited, _Wait] = {}
+    def __init__(self, window: MediaWindow, archive: ProgrammeArchive | None = None) -> None:
+        self._window = window
+        self.archive = archive
+        self._waits: dict[_Awaited, asyncio.Future[None]] = {}
         self._version = 0
         # The playlist's address outlives us; what a cache keeps of another run must not match.
         self._run = secrets.token_hex(4)
-        self._rendered: RenderedPlaylist | None = None
+        self._rendered: dict[str, RenderedText] = {}
 
     @property
     def window(self) -> MediaWindow:
@@ -109,9 +45,9 @@ class LiveProgramme:
         return self._window
 
     @property
-    def waiters(self) -> int:
-        """How many requests are held for this programme."""
-        return sum(wait.requests for wait in self._waits.values())
+    def awaited(self) -> int:
+        """How many different things requests wait for."""
+        return len(self._waits)
 
     @property
     def ready(self) -> bool:
@@ -121,10 +57,11 @@ class LiveProgramme:
     @property
     def target_duration(self) -> int:
         """EXT-X-TARGETDURATION, seconds."""
-        return ceil(self._description.segment_duration)
+        return ceil(self.description.segment_duration)
 
     @property
-    def _description(self) -> ProgrammeDescription:
+    def description(self) -> ProgrammeDescription:
+        """Of the newest segment. Raises NotFoundError before the first session."""
         segments = self._window.listed()
         if segments:
             return segments[-1].session.description
@@ -133,19 +70,26 @@ class LiveProgramme:
             raise NotFoundError(message)
         return self._window.current.description
 
+    @property
+    def renditions(self) -> tuple[RenditionDescription, ...]:
+        """What players can choose among."""
+        return self.description.renditions
+
     def open_session(self, name: str, description: ProgrammeDescription) -> None:
         """See MediaWindow."""
         self._window.open_session(name, description)
 
-    def put_init(self, name: str, data: bytes) -> None:
+    def put_init(self, name: str, data: tuple[bytes, ...]) -> None:
         """See MediaWindow."""
         self._window.put_init(name, data)
 
-    def put_part(self, name: str, number: int, data: bytes) -> bool:
-        """See MediaWindow; wakes whoever waits for it."""
+    def put_part(self, name: str, number: int, data: tuple[bytes, ...]) -> bool:
+        """See MediaWindow; wakes whoever waits for it, and has it written down."""
         new = self._window.put_part(name, number, data)
         if new:
             self._publish()
+            if self.archive is not None:
+                self.archive.append(self._window.listed()[-1], number, data)
         return new
 
     def end(self) -> None:
@@ -153,73 +97,68 @@ class LiveProgramme:
         if not self._window.ended:
             self._window.end()
             self._publish()
+            if self.archive is not None:
+                self.archive.end()
 
     def release(self) -> None:
-        """Answer every held request with what there is; for the server's own end."""
-        for wait in self._waits.values():
-            wait.future.set_exception(StreamEndedError("The server is going away; try again."))
+        """Answer every held request; for the server's own end."""
+        for future in self._waits.values():
+            future.set_exception(StreamEndedError("The server is going away; try again."))
             # Nobody may be waiting any more; that is no error.
-            wait.future.exception()
+            future.exception()
         self._waits.clear()
 
-    def multivariant(self) -> RenderedPlaylist:
-        """Return the multivariant playlist, which is the same for a session's whole life."""
-        described = self._description
-        text = render_multivariant(
-            (
-                Variant(
-                    uri="programme.m3u8",
-                    bandwidth=described.bandwidth,
-                    average_bandwidth=described.average_bandwidth,
-                    codecs=described.codecs,
-                    width=described.width,
-                    height=described.height,
-                    fps=described.fps,
-                ),
-            )
-        )
-        return RenderedPlaylist.of(text, f"{zlib.crc32(text.encode()):08x}")
+    def await_position(self, position: Position) -> asyncio.Future[None] | None:
+        """Return None when the playlist shows `position` already, or else what to wait for.
 
-    async def playlist(self, position: Position | None) -> RenderedPlaylist:
-        """Return the playlist as soon as it shows `position` (None: at once).
-
-        Raises InputError for a position too far ahead, BusyError, StalledError.
+        One future for all who wait for the same. Raises InputError for a position too far ahead.
         """
-        if position is not None and not self._window.ended:
-            position = self._window.normalise(position)
-            if not self._window.has(position):
-                self._check_not_too_far(position)
-                await self._wait(position)
-        return self._render()
+        if self._window.ended:
+            return None
+        position = self._window.normalise(position)
+        if self._window.has(position):
+            return None
+        self._check_not_too_far(position)
+        return self._wait(position)
 
-    async def part(self, session: str, number: int) -> bytes | memoryview:
-        """Return a part; the hinted one as soon as it is whole. Raises NotFoundError otherwise."""
-        found = self._window.find_part(session, number)
+    def await_part(self, session: str, number: int) -> asyncio.Future[None] | None:
+        """Return what to wait for when that is the part that comes next, or else None."""
         hinted = self._window.hinted()
-        if found is None and hinted and (hinted[0].name, hinted[1]) == (session, number):
-            await self._wait((session, number))
-            found = self._window.find_part(session, number)
+        if hinted is None or (hinted[0].name, hinted[1]) != (session, number):
+            return None
+        return self._wait((session, number))
+
+    def part(self, session: str, rendition: str, number: int) -> Bytes:
+        """Return a part. Raises NotFoundError."""
+        found = self._window.find_part(session, rendition, number)
         if found is None:
             message = "There is no such part, or no longer."
             raise NotFoundError(message)
         return found
 
-    async def _wait(self, key: _Awaited) -> None:
+    def playlist(self, rendition: str) -> RenderedText:
+        """Return the newest playlist of a rendition. Raises NotFoundError."""
+        rendered = self._rendered.get(rendition)
+        if rendered is None:
+            if rendition not in {one.name for one in self.renditions}:
+                message = "There is no such rendition."
+                raise NotFoundError(message)
+            text = render_media(describe_live(self._window, rendition))
+            etag = f"{self._run}.{rendition}.{self._version}"
+            rendered = RenderedText(etag, text.encode(), PLAYLIST_TYPE)
+            self._rendered[rendition] = rendered
+        return rendered
+
+    def _wait(self, key: _Awaited) -> asyncio.Future[None]:
         wait = self._waits.get(key)
         if wait is None:
-            wait = self._waits[key] = _Wait(asyncio.get_running_loop().create_future())
-        wait.requests += 1
-        try:
-            await self._held.hold(wait.future, _HOLD_TARGET_DURATIONS * self.target_duration)
-        finally:
-            wait.requests -= 1
-            if not wait.requests and self._waits.get(key) is wait:
-                del self._waits[key]
+            wait = self._waits[key] = asyncio.get_running_loop().create_future()
+        return wait
 
     def _check_not_too_far(self, position: Position) -> None:
         # RFC 8216bis 6.2.5.2; the Advance Part Limit is rounded up, as hls.js asks far ahead
         # after a slow answer.
-        limit = ceil(Fraction(3) / self._description.part_duration)
+        limit = ceil(Fraction(3) / self.description.part_duration)
         too_far = position.msn > self._window.last_published_msn + 2
         if too_far or self._window.parts_ahead(position) > limit:
             message = "That is too far ahead of the live edge."
@@ -227,10 +166,9 @@ class LiveProgramme:
 
     def _publish(self) -> None:
         self._version += 1
-        self._rendered = None
-        for key in list(self._waits):
-            if self._arrived(key):
-                self._waits.pop(key).future.set_result(None)
+        self._rendered.clear()
+        for key in [key for key in self._waits if self._arrived(key)]:
+            self._waits.pop(key).set_result(None)
 
     def _arrived(self, key: _Awaited) -> bool:
         if isinstance(key, Position):
@@ -238,52 +176,3 @@ class LiveProgramme:
         hinted = self._window.hinted()
         # Either it is here, or another session has taken over and it never will be.
         return hinted is None or (hinted[0].name, hinted[1]) != key
-
-    def _render(self) -> RenderedPlaylist:
-        if self._rendered is None:
-            text = render_media(self._describe())
-            self._rendered = RenderedPlaylist.of(text, f"{self._run}.{self._version}")
-        return self._rendered
-
-    def _describe(self) -> MediaPlaylist:
-        segments = self._window.listed()
-        if not segments:
-            message = "This programme has not begun."
-            raise NotFoundError(message)
-        ended = self._window.ended
-        with_parts = 0 if ended else _SEGMENTS_WITH_PARTS + 1
-        hinted = self._window.hinted()
-        return MediaPlaylist(
-            segment_duration=self._description.segment_duration,
-            part_target=self._description.part_duration,
-            media_sequence=segments[0].msn,
-            discontinuity_sequence=self._window.discontinuity_sequence(),
-            segments=tuple(
-                _lines(
-                    segment,
-                    first=index == 0,
-                    parts=index >= len(segments) - with_parts,
-                    published=ended or index < len(segments) - 1,
-                )
-                for index, segment in enumerate(segments)
-            ),
-            preload_hint=f"{hinted[0].name}/p{hinted[1]}.m4s" if hinted else None,
-            ended=ended,
-        )
-
-
-def _lines(segment: Segment, *, first: bool, parts: bool, published: bool) -> SegmentLines:
-    name, duration = segment.session.name, segment.session.description.part_duration
-    listed = range(len(segment.parts)) if parts else ()
-    return SegmentLines(
-        # The first listed segment's own discontinuity is counted once it has scrolled out.
-        discontinuity=segment.discontinuity,
-        map_uri=f"{name}/init.mp4" if first or segment.discontinuity else None,
-        program_date_time=segment.start_wall,
-        parts=tuple(
-            PartLine(f"{name}/p{segment.first_part + index}.m4s", duration, index == 0)
-            for index in listed
-        ),
-        duration=segment.duration,
-        uri=f"{name}/s{segment.number}.m4s" if published else None,
-    )

@@ -1,10 +1,18 @@
 """Playlist text, from typed values. Pure. Tags in the order of RFC 8216bis."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import Enum
 from fractions import Fraction
 from math import ceil
+
+
+class PlaylistType(Enum):
+    """EXT-X-PLAYLIST-TYPE of a playlist that loses no segments."""
+
+    EVENT = "EVENT"
+    VOD = "VOD"
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +24,15 @@ class PartLine:
     independent: bool
 
 
+@dataclass(frozen=True, slots=True)
+class RenditionReport:
+    """EXT-X-RENDITION-REPORT: how far another media playlist has come."""
+
+    uri: str
+    last_msn: int
+    last_part: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentLines:
     """Everything that one segment puts into a media playlist."""
@@ -23,13 +40,15 @@ class SegmentLines:
     discontinuity: bool
     map_uri: str | None
     """EXT-X-MAP, where it differs from the segment before."""
-    program_date_time: float
-    """Epoch seconds."""
-    parts: tuple[PartLine, ...]
+    program_date_time: float | None
+    """Epoch seconds; None where it follows from the segment before."""
+    parts: tuple[PartLine, ...] = ()
     """EXT-X-PART; empty for segments too far from the edge."""
     duration: Fraction
     uri: str | None
     """None while the segment is not published."""
+    gap: bool = False
+    """EXT-X-GAP: this rendition lacks it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +61,19 @@ class MediaPlaylist:
     discontinuity_sequence: int
     segments: tuple[SegmentLines, ...]
     preload_hint: str | None
+    reports: tuple[RenditionReport, ...] = ()
+    ended: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryPlaylist:
+    """A media playlist of the whole programme, without parts."""
+
+    type: PlaylistType
+    segment_duration: Fraction
+    media_sequence: int
+    segments: Iterable[str]
+    """Lines of `segment_text`."""
     ended: bool
 
 
@@ -53,14 +85,14 @@ class Variant:
     bandwidth: int
     average_bandwidth: int
     codecs: str
-    width: int
-    height: int
+    width: int | None
+    height: int | None
     fps: int
 
 
 def render_media(playlist: MediaPlaylist) -> str:
     """Text of a media playlist; version 6 is enough without EXT-X-SKIP."""
-    head = [
+    lines = [
         "#EXTM3U",
         "#EXT-X-VERSION:6",
         f"#EXT-X-TARGETDURATION:{ceil(playlist.segment_duration)}",
@@ -71,42 +103,73 @@ def render_media(playlist: MediaPlaylist) -> str:
         f"#EXT-X-DISCONTINUITY-SEQUENCE:{playlist.discontinuity_sequence}",
         "#EXT-X-INDEPENDENT-SEGMENTS",
     ]
-    body = [line for segment in playlist.segments for line in _segment(segment)]
+    for segment in playlist.segments:
+        lines += segment_text(segment)
     if playlist.ended:
-        body.append("#EXT-X-ENDLIST")
-    elif playlist.preload_hint is not None:
+        lines.append("#EXT-X-ENDLIST")
+        return "\n".join([*lines, ""])
+    if playlist.preload_hint is not None:
         # Without one hls.js polls in a loop.
-        body.append(f'#EXT-X-PRELOAD-HINT:TYPE=PART,URI="{playlist.preload_hint}"')
-    return "\n".join([*head, *body, ""])
+        lines.append(f'#EXT-X-PRELOAD-HINT:TYPE=PART,URI="{playlist.preload_hint}"')
+    lines += (
+        f'#EXT-X-RENDITION-REPORT:URI="{one.uri}",LAST-MSN={one.last_msn},LAST-PART={one.last_part}'
+        for one in playlist.reports
+    )
+    return "\n".join([*lines, ""])
+
+
+def render_history(playlist: HistoryPlaylist) -> str:
+    """Text of a media playlist that begins with the programme and loses nothing."""
+    lines = [
+        "#EXTM3U",
+        "#EXT-X-VERSION:6",
+        f"#EXT-X-TARGETDURATION:{ceil(playlist.segment_duration)}",
+        f"#EXT-X-PLAYLIST-TYPE:{playlist.type.value}",
+        f"#EXT-X-MEDIA-SEQUENCE:{playlist.media_sequence}",
+        "#EXT-X-DISCONTINUITY-SEQUENCE:0",
+        "#EXT-X-INDEPENDENT-SEGMENTS",
+    ]
+    lines += playlist.segments
+    if playlist.ended:
+        lines.append("#EXT-X-ENDLIST")
+    return "\n".join([*lines, ""])
 
 
 def render_multivariant(variants: tuple[Variant, ...]) -> str:
     """Text of a multivariant playlist."""
     lines = ["#EXTM3U", "#EXT-X-VERSION:6", "#EXT-X-INDEPENDENT-SEGMENTS"]
     for variant in variants:
+        picture = ""
+        if variant.width is not None:
+            size = f"{variant.width}x{variant.height}"
+            picture = f",RESOLUTION={size},FRAME-RATE={variant.fps:.3f}"
         lines += [
             f"#EXT-X-STREAM-INF:BANDWIDTH={variant.bandwidth},"
             f"AVERAGE-BANDWIDTH={variant.average_bandwidth},"
-            f'CODECS="{variant.codecs}",RESOLUTION={variant.width}x{variant.height},'
-            f"FRAME-RATE={variant.fps:.3f}",
+            f'CODECS="{variant.codecs}"{picture}',
             variant.uri,
         ]
     return "\n".join([*lines, ""])
 
 
-def _segment(segment: SegmentLines) -> Iterator[str]:
+def segment_text(segment: SegmentLines) -> list[str]:
+    """Lines of one segment."""
+    lines = []
     # All of these before the segment's first part (RFC 8216bis 4.4.4).
     if segment.discontinuity:
-        yield "#EXT-X-DISCONTINUITY"
+        lines.append("#EXT-X-DISCONTINUITY")
     if segment.map_uri is not None:
-        yield f'#EXT-X-MAP:URI="{segment.map_uri}"'
-    yield f"#EXT-X-PROGRAM-DATE-TIME:{_date(segment.program_date_time)}"
+        lines.append(f'#EXT-X-MAP:URI="{segment.map_uri}"')
+    if segment.program_date_time is not None:
+        lines.append(f"#EXT-X-PROGRAM-DATE-TIME:{utc(segment.program_date_time)}")
     for part in segment.parts:
         independent = ",INDEPENDENT=YES" if part.independent else ""
-        yield f'#EXT-X-PART:DURATION={_s(part.duration)},URI="{part.uri}"{independent}'
+        lines.append(f'#EXT-X-PART:DURATION={_s(part.duration)},URI="{part.uri}"{independent}')
     if segment.uri is not None:
-        yield f"#EXTINF:{_s(segment.duration)},"
-        yield segment.uri
+        if segment.gap:
+            lines.append("#EXT-X-GAP")
+        lines += (f"#EXTINF:{_s(segment.duration)},", segment.uri)
+    return lines
 
 
 def _s(seconds: Fraction) -> str:
@@ -115,6 +178,7 @@ def _s(seconds: Fraction) -> str:
     return f"{cut // 100_000}.{cut % 100_000:05d}"
 
 
-def _date(epoch: float) -> str:
+def utc(epoch: float) -> str:
+    """ISO 8601 with milliseconds, of seconds since the epoch."""
     moment = datetime.fromtimestamp(round(epoch, 3), UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -8,12 +8,15 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from bridge.errors import ConflictError, InputError, NotFoundError, TokenError
-from bridge.protocol.boxes import boxes
 from bridge.protocol.upload import (
+    INIT_BOXES,
     MAX_INIT_BYTES,
     MAX_PART_BYTES,
+    PART_BOXES,
     SESSION_PATTERN,
     ProgrammeDescription,
+    part_number,
+    split,
 )
 from bridge.server.origin.live import LiveProgramme
 from bridge.server.origin.origin import Origin
@@ -57,15 +60,23 @@ class UploadViews:
     async def _init(self, request: web.Request) -> web.Response:
         name, session = self._admit(request)
         body = await _read(request, MAX_INIT_BYTES)
-        self._programme(name).put_init(session, _checked(body, ("ftyp", "moov")))
+        programme = self._programme(name)
+        described = programme.window.session(session).description
+        programme.put_init(session, split(body, INIT_BOXES, len(described.renditions)))
         return web.json_response({"ok": True})
 
     async def _part(self, request: web.Request) -> web.Response:
         name, session = self._admit(request)
-        body = _checked(await _read(request, MAX_PART_BYTES), ("moof", "mdat"))
+        body = await _read(request, MAX_PART_BYTES)
+        programme = self._programme(name)
+        described = programme.window.session(session).description
+        parts = split(body, PART_BOXES, len(described.renditions))
         number = int(request.match_info["number"])
+        if any(part_number(part) != number for part in parts):
+            message = f"These are not the fragments of part {number}."
+            raise InputError(message, code="torn")
         try:
-            new = self._programme(name).put_part(session, number, body)
+            new = programme.put_part(session, number, parts)
         except OutOfOrderError as error:
             return web.json_response({"next": error.next, "detail": error.message}, status=409)
         return web.json_response({"ok": True, "new": new})
@@ -112,12 +123,3 @@ async def _read(request: web.Request, limit: int) -> bytes:
             message = f"At most {limit} bytes."
             raise InputError(message, code="too_large")
     return bytes(body)
-
-
-def _checked(data: bytes, kinds: tuple[str, ...]) -> bytes:
-    """Refuse what is torn: the boxes must be just these, whole, in this order."""
-    found = list(boxes(data))
-    if tuple(box.kind for box in found) != kinds or found[-1].end != len(data):
-        message = f"Expected the boxes {' '.join(kinds)}."
-        raise InputError(message, code="torn")
-    return data

@@ -1,16 +1,11 @@
-"""The live window: sessions, segments and parts of one programme. Pure; knows no HTTP.
-
-Words as in RFC 8216bis: media sequence number (msn), part index in its segment. A *session* is
-one run of the encoder; a new one stands behind a DISCONTINUITY with an init section of its own.
-"""
+"""The live window: sessions, segments and parts of one programme. Pure; knows no HTTP."""
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from fractions import Fraction
 
 from bridge.errors import ConflictError, NotFoundError
 from bridge.protocol.upload import ProgrammeDescription
+from bridge.server.origin.segments import Bytes, PerRendition, Position, Segment, Session
 
 
 class OutOfOrderError(ConflictError):
@@ -23,71 +18,8 @@ class OutOfOrderError(ConflictError):
         self.next = next_part
 
 
-@dataclass(slots=True)
-class Session:
-    """One run of the programme's encoder."""
-
-    name: str
-    description: ProgrammeDescription
-    init: bytes = b""
-    next_part: int | None = None
-    """None until the first part has come."""
-
-
-@dataclass(slots=True)
-class Segment:
-    """A media segment, open or complete."""
-
-    msn: int
-    session: Session
-    number: int
-    """On the session's grid; names the segment in URLs."""
-    discontinuity: bool
-    parts: list[bytes | memoryview] = field(default_factory=list)
-    whole: bytes = b""
-    """The concatenation of the parts, once complete."""
-
-    @property
-    def first_part(self) -> int:
-        """Number of part 0 on the session's grid."""
-        return self.number * self.session.description.parts_per_segment
-
-    @property
-    def duration(self) -> Fraction:
-        """Seconds of what is there."""
-        return len(self.parts) * self.session.description.part_duration
-
-    @property
-    def start_wall(self) -> float:
-        """Epoch seconds of the first picture."""
-        description = self.session.description
-        return description.start_wall + float(self.first_part * description.part_duration)
-
-    @property
-    def full(self) -> bool:
-        """Whether every part of the grid is there."""
-        return len(self.parts) >= self.session.description.parts_per_segment
-
-    def close(self) -> None:
-        """Join the parts; they become views of the whole, so that nothing is kept twice."""
-        self.whole = b"".join(self.parts)
-        view, start = memoryview(self.whole), 0
-        for index, part in enumerate(self.parts):
-            self.parts[index] = view[start : start + len(part)]
-            start += len(part)
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """A place in the playlist."""
-
-    msn: int
-    part: int | None
-    """None: the whole segment."""
-
-
 class MediaWindow:
-    """What players can fetch of a programme. Not thread-safe.
+    """What players can fetch of a programme, in all its renditions. Not thread-safe.
 
     A segment is *published* (EXTINF and URI shown) together with the first part of the next one, or
     at the end: that is the order that RFC 8216bis gives at EXT-X-PRELOAD-HINT, and it spares
@@ -102,6 +34,21 @@ class MediaWindow:
         self._current: Session | None = None
         self._removed_discontinuities = 0
         self.ended = False
+
+    def restore(self, segments: Sequence[Segment], removed_discontinuities: int) -> None:
+        """Go on from `segments` of an earlier life, numbered one after the other.
+
+        Before anything else. Their sessions are over; players find what they know.
+        """
+        for segment in segments[-self._most_kept :]:
+            segment.close()
+            self._kept.append(segment)
+            self._sessions[segment.session.name] = segment.session
+        gone = segments[: -self._most_kept]
+        self._removed_discontinuities = removed_discontinuities
+        self._removed_discontinuities += sum(one.discontinuity for one in gone)
+        if segments:
+            self._next_msn = segments[-1].msn + 1
 
     @property
     def next_msn(self) -> int:
@@ -127,22 +74,22 @@ class MediaWindow:
         self._refuse_after_end()
         self._current = self._sessions[name] = Session(name, description)
 
-    def put_init(self, name: str, data: bytes) -> None:
-        """Keep a session's init section. Raises NotFoundError, ConflictError."""
+    def put_init(self, name: str, data: tuple[bytes, ...]) -> None:
+        """Keep a session's init sections. Raises NotFoundError, ConflictError."""
         session = self._expect(name)
         if session.init and session.init != data:
-            message = "The init section of a session never changes."
+            message = "The init sections of a session never change."
             raise ConflictError(message, code="init_changed")
         session.init = data
 
-    def put_part(self, name: str, number: int, data: bytes) -> bool:
+    def put_part(self, name: str, number: int, data: PerRendition) -> bool:
         """Take the next part; False when it was here already.
 
         Raises NotFoundError, ConflictError or OutOfOrderError, and nothing has changed.
         """
         session = self._expect(name)
         if not session.init:
-            message = "The init section comes first."
+            message = "The init sections come first."
             raise ConflictError(message, code="init_missing")
         per_segment = session.description.parts_per_segment
         if session.next_part is None:
@@ -223,19 +170,33 @@ class MediaWindow:
             message = "There is no such session."
             raise NotFoundError(message) from None
 
-    def find_segment(self, name: str, number: int) -> bytes | None:
+    def find_init(self, name: str, rendition: str) -> bytes | None:
+        """Init section of a session, None when it is not (or no longer) here."""
+        session = self._sessions.get(name)
+        position = session.position_of(rendition) if session else None
+        if session is None or position is None or not session.init:
+            return None
+        return session.init[position]
+
+    def find_segment(self, name: str, rendition: str, number: int) -> Bytes | None:
         """Bytes of a complete segment, None when it is not (or no longer) here."""
         segment = self._find(name, number)
-        return segment.whole or None if segment else None
+        position = segment.session.position_of(rendition) if segment else None
+        if segment is None or position is None or not segment.whole:
+            return None
+        return segment.whole[position]
 
-    def find_part(self, name: str, number: int) -> bytes | memoryview | None:
+    def find_part(self, name: str, rendition: str, number: int) -> Bytes | None:
         """Bytes of a part, None when it is not (or no longer) here."""
         session = self._sessions.get(name)
-        if session is None:
+        position = session.position_of(rendition) if session else None
+        if session is None or position is None:
             return None
         segment = self._find(name, number // session.description.parts_per_segment)
         index = number - segment.first_part if segment else -1
-        return segment.parts[index] if segment and 0 <= index < len(segment.parts) else None
+        if segment is None or not 0 <= index < len(segment.parts):
+            return None
+        return segment.parts[index][position]
 
     def hinted(self) -> tuple[Session, int] | None:
         """Session and number of the part that comes next; None before the first and after the end.
@@ -248,7 +209,7 @@ class MediaWindow:
             return None
         session = self._kept[-1].session
         # A kept segment has a part, so its session has a next one.
-        assert session.next_part is not None  # noqa: S101
+        assert session.next_part is not None  # noqa: S101 - for the type checker
         return session, session.next_part
 
     def _find(self, name: str, number: int) -> Segment | None:
@@ -265,6 +226,12 @@ class MediaWindow:
             raise ConflictError(message, code="session_over")
         return session
 
+    @property
+    def _most_kept(self) -> int:
+        # A segment stays downloadable for its own duration plus the window's after it has left
+        # the playlist (RFC 8216bis 6.2.2), and its parts with it; the open one comes on top.
+        return 2 * self._listed + 2
+
     def _refuse_after_end(self) -> None:
         if self.ended:
             message = "This programme has ended."
@@ -275,18 +242,21 @@ class MediaWindow:
         if self._kept:
             # What a session that died left of its last segment is published as it is.
             self._kept[-1].close()
-            discontinuity = self._kept[-1].session is not session
+            before = self._kept[-1].session
+            discontinuity = before is not session
+            if before.grid != session.grid:
+                # A playlist's head never changes, so nothing of another grid stays beside it.
+                self._removed_discontinuities += sum(one.discontinuity for one in self._kept)
+                self._kept.clear()
         self._kept.append(Segment(self._next_msn, session, number, discontinuity))
         self._next_msn += 1
         self._forget()
 
     def _forget(self) -> None:
-        # A segment stays downloadable for its own duration plus the window's after it has left
-        # the playlist (RFC 8216bis 6.2.2), and its parts with it.
-        while len(self._kept) > 2 * self._listed + 2:
+        while len(self._kept) > self._most_kept:
             self._removed_discontinuities += self._kept.popleft().discontinuity
         alive = {segment.session.name for segment in self._kept}
         for name in [one for one in self._sessions if one not in alive]:
             if self._sessions[name] is not self._current:
                 # Its name stays taken, without its bytes.
-                self._sessions[name].init = b""
+                self._sessions[name].init = ()
