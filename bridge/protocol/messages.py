@@ -250,6 +250,10 @@ class HostView(Message):
     programme: ProgrammeReport | None = None
     recording: RecordingReport | None = None
     restarts: int
+    viewers: int = 0
+    """Pages that play the programme now."""
+    viewers_latency: float | None = None
+    """Median of how far they are behind, in seconds."""
 
 
 class RoomView(Message):

@@ -16,6 +16,7 @@ from bridge.errors import SetupError, TokenError
 from bridge.protocol.tokens import TokenSigner
 from bridge.rooms.model import Phase, Role
 from bridge.server.api import Api
+from bridge.server.audience import AudienceViews
 from bridge.server.broadcasts import COMMAND, Spares
 from bridge.server.debates import Debates
 from bridge.server.ice_servers import IceServers
@@ -75,6 +76,7 @@ def create_app(
     parts = _make_parts(settings, clock or SystemClock(), command, warm=warm)
     authority = tls.authority if tls else None
     pages = Pages(web_folder(), parts.debates, parts.recordings, authority)
+    viewers = AudienceViews(parts.debates.audience, clock or SystemClock(), parts.debates.find)
     app = web.Application(middlewares=[error_middleware(pages.error)], client_max_size=_MAX_BODY)
     app[PARTS] = parts
     api = Api(
@@ -88,6 +90,7 @@ def create_app(
         print_invites=print_invites if shows_invites(settings) else None,
     )
     app.add_routes(api.routes())
+    app.add_routes(viewers.routes())
     app.router.add_route("*", "/live/{rest:.*}", parts.lane.view)
     app.add_routes(UploadViews(parts.origin, _upload_check(parts)).routes())
     app.add_routes(pages.routes())
@@ -194,7 +197,16 @@ def _make_parts(settings: Settings, clock: Clock, command: Sequence[str], *, war
     )
     debates.on_change = signalling.changed
     return Parts(
-        debates, origin, lane, recordings, presence, signalling, signer, store, spares, Addresses()
+        debates=debates,
+        origin=origin,
+        lane=lane,
+        recordings=recordings,
+        presence=presence,
+        signalling=signalling,
+        signer=signer,
+        store=store,
+        spares=spares,
+        addresses=Addresses(),
     )
 
 

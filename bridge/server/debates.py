@@ -28,6 +28,7 @@ from bridge.protocol.messages import (
 )
 from bridge.protocol.tokens import Grant, TokenSigner
 from bridge.rooms.model import Destination, Phase, Role, Room, Side, new_room_id
+from bridge.server.audience import Audience
 from bridge.server.broadcasts import BroadcastRun, Spares
 from bridge.server.origin.origin import Origin
 from bridge.server.presence import Presence
@@ -63,6 +64,8 @@ class Debates:
         self._origin = origin
         self._recordings = recordings
         self._spares = spares
+        self.audience = Audience(clock)
+        """Who watches."""
         self._clock = clock
         self._rooms: dict[str, Room] = {}
         self._runs: dict[str, BroadcastRun] = {}
@@ -208,6 +211,8 @@ class Debates:
             programme=report.programme if report else None,
             recording=self._recording_report(room.id, report),
             restarts=run.restarts if run else 0,
+            viewers=self.audience.count(room.id),
+            viewers_latency=self.audience.latency(room.id),
         )
 
     def _recording_report(

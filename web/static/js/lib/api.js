@@ -10,8 +10,8 @@
  * }} Recording
  * @typedef {{
  *   id: string, motion: string, names: Names, phase: Phase, started_at: number|null,
- *   hls: string|null, recordings: Recording[],
- * }} RoomState `hls` is null until the programme can be played
+ *   hls: string|null, dvr: string|null, vod: string|null, recordings: Recording[],
+ * }} RoomState the playlists are null while there is nothing to play: live, from the beginning, afterwards
  * @typedef {{host: string, proposition: string, opposition: string, watch: string, hls: string}} Links
  * @typedef {{size: number, path: string}} QrDrawing an SVG path of the dark modules, in a square of `size` units
  * @typedef {Links & {qr: Record<"proposition"|"opposition"|"watch", QrDrawing>}} LinksWithCodes
@@ -86,6 +86,36 @@ export class Api {
   /** @param {string} id */
   rehearse(id) {
     return this.#ask("POST", `rooms/${id}/rehearse`);
+  }
+
+  /** The server's time, milliseconds since the epoch. */
+  async time() {
+    const { now } = await this.#ask("GET", "time");
+    return now * 1000;
+  }
+
+  /**
+   * Says that somebody watches.
+   *
+   * @param {string} id
+   * @param {string} viewer
+   * @param {number|null} latency seconds behind the debate
+   * @returns {Promise<number>} how many do
+   */
+  async watching(id, viewer, latency) {
+    const { viewers } = await this.#ask("POST", `rooms/${id}/viewers`, { viewer, latency });
+    return viewers;
+  }
+
+  /**
+   * Says that somebody no longer watches; also while the page goes away.
+   *
+   * @param {string} id
+   * @param {string} viewer
+   */
+  notWatching(id, viewer) {
+    const body = new Blob([JSON.stringify({ viewer, leaving: true })], { type: "application/json" });
+    navigator.sendBeacon(`/api/v1/rooms/${id}/viewers`, body);
   }
 
   /** @returns {Promise<Recording[]>} */

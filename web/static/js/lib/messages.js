@@ -27,7 +27,7 @@
  * @typedef {{
  *   preview_url?: string, destinations: Destination[], ingests: Partial<Record<Side, IngestReport>>,
  *   health: Partial<Record<Side, Health>>,
- *   programme?: ProgrammeReport, recording?: RecordingReport, restarts: number,
+ *   programme?: ProgrammeReport, recording?: RecordingReport, restarts: number, viewers?: number, viewers_latency?: number|null,
  * }} HostView
  * @typedef {{
  *   id: string, motion: string, names: Names, phase: Phase, started_at?: number,

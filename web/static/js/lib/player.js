@@ -1,61 +1,86 @@
-// Plays a low-latency HLS programme, and goes on trying when it is away.
+// Plays an HLS programme: live and as near to live as the network allows, or the whole of it from
+// any moment on; and goes on trying when it is away.
 
 import Hls from "../../vendor/hls.mjs";
 
-/** @typedef {"loading"|"playing"|"stalled"|"offline"} PlayerState */
+import { LatencyControl } from "./latency-control.js";
+import { nativeDate, nativeEdge, playsBetterNatively, secondsAhead } from "./native-playback.js";
+
+/**
+ * @typedef {"loading"|"playing"|"stalled"|"offline"} PlayerState
+ * @typedef {"live"|"rewound"|"over"} Mode `over`: the whole of a programme that has ended
+ * @typedef {{live?: string|null, dvr?: string|null, vod?: string|null, begin?: number}} Programme
+ *   playlists, and when it began, in milliseconds since the epoch
+ * @typedef {{at: number, end: number}} Timeline seconds since the programme began
+ * @typedef {{id: number, height: number}} Quality
+ */
 
 const RETRY_MILLISECONDS = 2000;
+const STEER_MILLISECONDS = 100;
 /**
- * By default hls.js never catches up after a stall. backBufferLength stays at its default: evicting
- * while a part loads has left the player stuck at a segment boundary.
+ * The latency is steered by LatencyControl. backBufferLength stays at its default: evicting while a
+ * part loads has left the player stuck at a segment boundary, and browsers evict by themselves.
  */
-const MAX_LATENCY_SECONDS = 4;
 const LOW_LATENCY = {
   lowLatencyMode: true,
-  liveSyncDuration: 1.2,
-  liveMaxLatencyDuration: MAX_LATENCY_SECONDS,
-  liveSyncOnStallIncrease: 0.25,
-  maxLiveSyncPlaybackRate: 1.1,
+  liveSyncDuration: 1,
+  liveMaxLatencyDuration: 6,
+  liveSyncOnStallIncrease: 0,
+  maxLiveSyncPlaybackRate: 1,
 };
+const WHOLE = { lowLatencyMode: false, maxLiveSyncPlaybackRate: 1 };
 const CLOCK_TRUST_SECONDS = 3;
-const PLAYLIST_TYPE = "application/vnd.apple.mpegurl";
-/** Where native playback goes to when asked for the live edge: PART-HOLD-BACK of our playlists. */
-const HOLD_BACK_SECONDS = 1.2;
+/** Nearer than this to now, one wants to be live. */
+const LIVE_SECONDS = 4;
+/** What is about to leave the live window is not looked for there. */
+const WINDOW_EDGE_SECONDS = 4;
+export const AUTO = -1;
+export const SOUND_ALONE = -2;
 
-/** @param {HTMLVideoElement} video */
-function playsBetterNatively(video) {
-  // Chromium too says "maybe" to HLS, but knows no low latency; only Safari has ManagedMediaSource.
-  const isSafari = "ManagedMediaSource" in window && video.canPlayType(PLAYLIST_TYPE) !== "";
-  return isSafari || !Hls.isSupported();
-}
-
-/** One `<video>` that follows one playlist. The video stays its owner's. */
+/** One `<video>` that follows one programme. The video stays its owner's. */
 export class Player {
   #video;
   #onState;
+  #now;
+  #control = new LatencyControl();
   /** @type {Hls|null} */
   #hls = null;
-  #url = "";
+  /** @type {Programme} */
+  #programme = {};
+  /** @type {Mode} */
+  #mode = "live";
+  /** Where to begin when not live: milliseconds since the epoch, or null for the beginning. */
+  #from = /** @type {number|null} */ (null);
   /** @type {PlayerState|""} */
   #state = "";
+  /** @type {Quality[]} */
+  #qualities = [];
+  #quality = AUTO;
+  #soundUrl = "";
   /** @type {ReturnType<typeof setTimeout>|undefined} */
   #retry;
+  #steering;
   #listening = new AbortController();
 
   /**
    * @param {HTMLVideoElement} video
-   * @param {{onState: (state: PlayerState, detail: string) => void}} options
+   * @param {{onState: (state: PlayerState, detail: string) => void, now?: () => number}} options
+   *   `now`: the server's time in milliseconds, by which the latency is told
    */
-  constructor(video, { onState }) {
+  constructor(video, { onState, now = Date.now }) {
     this.#video = video;
     this.#onState = onState;
+    this.#now = now;
     const { signal } = this.#listening;
     video.addEventListener("playing", () => this.#say("playing"), { signal });
-    video.addEventListener("waiting", () => this.#state === "playing" && this.#say("stalled"), { signal });
+    video.addEventListener("waiting", () => this.#waits(), { signal });
     // While it loads, hls.js seeks to the live edge, also under a viewer who has paused.
-    video.addEventListener("pause", () => this.#hls?.stopLoad(), { signal });
-    video.addEventListener("play", () => this.#hls?.startLoad(), { signal });
+    video.addEventListener("pause", () => this.#mode === "live" && this.#hls?.stopLoad(), { signal });
+    video.addEventListener("play", () => this.#mode === "live" && this.#hls?.startLoad(), { signal });
     video.addEventListener("error", () => this.#fail(video.error?.message ?? ""), { signal });
+    // A server that goes away ends its playlists; when it is back, the programme goes on.
+    video.addEventListener("ended", () => this.#mode === "live" && this.#fail("ended"), { signal });
+    this.#steering = setInterval(() => this.#steer(), STEER_MILLISECONDS);
   }
 
   /** The running hls.js, null while it retries or when the browser plays natively. */
@@ -63,81 +88,243 @@ export class Player {
     return this.#hls;
   }
 
+  get mode() {
+    return this.#mode;
+  }
+
+  /** When the picture that is shown was made, milliseconds since the epoch; null when unknown. */
+  get date() {
+    return (this.#hls ? this.#hls.playingDate : nativeDate(this.#video))?.getTime() ?? null;
+  }
+
   /** Seconds between the making of the picture that is shown and now, null when unknown. */
   get latency() {
-    const shown = this.#hls ? this.#hls.playingDate : this.#nativeDate();
-    if (!shown) return null;
-    const measured = (Date.now() - shown.getTime()) / 1000;
+    const { date } = this;
+    if (date === null || this.#mode === "over") return null;
+    const measured = (this.#now() - date) / 1000;
+    if (this.#mode !== "live") return measured;
     const fromEdge = this.#hls?.latency ?? measured;
-    // A viewer's clock may be wrong by any amount; the distance from the edge cannot.
+    // A clock may be wrong by any amount; the distance from the edge cannot.
     return Math.abs(measured - fromEdge) < CLOCK_TRUST_SECONDS && measured > 0 ? measured : fromEdge;
   }
 
+  /** Where in the programme one is, and how far it goes; null as long as that is not known. */
+  get timeline() {
+    const { currentTime, duration } = this.#video;
+    if (this.#mode === "over") return Number.isFinite(duration) ? { at: currentTime, end: duration } : null;
+    const { date } = this;
+    const { begin } = this.#programme;
+    if (date === null || begin === undefined) return null;
+    const end = Math.max(0, (this.#now() - begin) / 1000);
+    return { at: Math.min(end, Math.max(0, (date - begin) / 1000)), end };
+  }
+
+  /** Whether there is more to go back to than the live window. */
+  get canRewind() {
+    return this.#mode === "over" || Boolean(this.#programme.dvr);
+  }
+
+  /** The pictures there are to choose among, largest first; fewer than two are no choice. */
+  get qualities() {
+    return this.#qualities;
+  }
+
+  /** Whether the sound can be had alone. */
+  get hasSoundAlone() {
+    return this.#soundUrl !== "";
+  }
+
+  /** The `id` of a quality, AUTO or SOUND_ALONE. */
+  get quality() {
+    return this.#quality;
+  }
+
   /**
-   * Plays the playlist at `url` from now on, muted or not as the video is.
+   * Plays from now on: live when there is a live playlist, else the whole from its beginning.
    *
-   * @param {string} url
+   * @param {Programme} programme
    */
-  load(url) {
+  load(programme) {
     if (this.#listening.signal.aborted) return;
-    this.#url = url;
+    this.#programme = programme;
+    this.#mode = programme.live ? "live" : "over";
+    this.#from = null;
     this.#open();
   }
 
   /**
-   * Plays from there on and stays behind, until `goLive` or until the live edge is reached.
+   * Takes note of playlists that were not there before; what plays goes on.
    *
-   * @param {number} seconds backwards when negative
+   * @param {Programme} programme
    */
+  update(programme) {
+    this.#programme = { ...this.#programme, ...programme };
+  }
+
+  /** @param {number} quality the `id` of one of `qualities`, AUTO or SOUND_ALONE */
+  choose(quality) {
+    const reopens = quality === SOUND_ALONE || this.#quality === SOUND_ALONE;
+    this.#quality = quality;
+    if (reopens) {
+      this.#from = this.#mode === "live" ? null : this.date;
+      this.#open();
+    } else if (this.#hls) {
+      this.#hls.nextLevel = quality;
+    }
+  }
+
+  /** @param {number} seconds backwards when negative */
   seekBy(seconds) {
-    const { seekable, currentTime } = this.#video;
-    if (seekable.length === 0) return;
-    const wanted = Math.max(seekable.start(0), currentTime + seconds);
-    const edge = this.#edge();
-    if (edge !== null && wanted >= edge) {
-      this.goLive();
+    const at = this.timeline?.at;
+    if (at !== undefined) this.seekTo(at + seconds);
+    else this.#video.currentTime = Math.max(0, this.#video.currentTime + seconds);
+  }
+
+  /**
+   * Plays from there on, and stays behind until `goLive` or until one seeks to now.
+   *
+   * @param {number} seconds since the programme began
+   */
+  seekTo(seconds) {
+    const { begin = 0 } = this.#programme;
+    const { date } = this;
+    if (this.#mode === "over") {
+      this.#video.currentTime = Math.max(0, seconds);
       return;
     }
-    this.#holdBack(true);
-    this.#video.currentTime = wanted;
+    const wanted = begin + Math.max(0, seconds) * 1000;
+    if (this.#now() - wanted < LIVE_SECONDS * 1000) this.goLive();
+    else if (date !== null && this.#isLoaded(wanted)) this.#seekWithin((wanted - date) / 1000);
+    else if (this.#programme.dvr) this.#rewind(wanted);
   }
 
   /** To the live edge, playing. */
   goLive() {
-    this.#holdBack(false);
-    const edge = this.#edge();
-    if (edge) this.#video.currentTime = edge;
-    this.#play();
+    if (this.#mode === "over") {
+      this.#play();
+    } else if (this.#mode === "rewound") {
+      this.#mode = "live";
+      this.#open();
+    } else {
+      this.#dragToLive(true);
+      const edge = this.#edge();
+      if (edge) this.#video.currentTime = edge;
+      this.#control.forget();
+      this.#play();
+    }
   }
 
   /** Stops for good and empties the video. Idempotent. */
   destroy() {
     if (this.#listening.signal.aborted) return;
     this.#listening.abort();
+    clearInterval(this.#steering);
     this.#close();
+  }
+
+  /** @param {number} date */
+  #rewind(date) {
+    this.#mode = "rewound";
+    this.#from = date;
+    this.#open();
+  }
+
+  /** @param {number} seconds */
+  #seekWithin(seconds) {
+    this.#dragToLive(false);
+    this.#video.currentTime = Math.max(0, this.#video.currentTime + seconds);
+    this.#control.forget();
+    this.#play();
+  }
+
+  /**
+   * Whether the playlist that plays has that moment.
+   *
+   * @param {number} date milliseconds since the epoch
+   */
+  #isLoaded(date) {
+    if (this.#mode === "rewound") return true;
+    const fragments = this.#hls?.latestLevelDetails?.fragments ?? [];
+    const first = fragments[0]?.programDateTime;
+    return first != null && date > first + WINDOW_EDGE_SECONDS * 1000;
+  }
+
+  /** The playlist of the present mode and quality. */
+  #url() {
+    const { live, dvr, vod } = this.#programme;
+    const multivariant = { live, rewound: dvr, over: vod ?? dvr }[this.#mode] ?? "";
+    if (this.#quality !== SOUND_ALONE || !this.#soundUrl) return multivariant;
+    const suffix = { live: "", rewound: "-dvr", over: "-vod" }[this.#mode];
+    return this.#soundUrl.replace(/(-dvr|-vod)?\.m3u8$/, `${suffix}.m3u8`);
   }
 
   #open() {
     this.#close();
     this.#say("loading");
+    const url = this.#url();
     if (playsBetterNatively(this.#video)) {
-      this.#video.src = this.#url;
+      this.#video.src = url;
       this.#play();
       return;
     }
-    const hls = (this.#hls = new Hls(LOW_LATENCY));
-    hls.on(Hls.Events.MANIFEST_PARSED, () => this.#play());
+    const hls = (this.#hls = new Hls(this.#mode === "live" ? LOW_LATENCY : this.#wholeConfig()));
+    hls.on(Hls.Events.MANIFEST_LOADED, (_, { levels }) => this.#note(levels));
+    hls.on(Hls.Events.MANIFEST_PARSED, () => {
+      if (this.#quality >= 0) hls.nextLevel = this.#quality;
+      this.#play();
+    });
+    hls.once(Hls.Events.LEVEL_LOADED, (_, { details }) => {
+      // Somebody who comes after the end is not shown the last half minute as if it were live.
+      if (this.#mode === "live" && !details.live) this.#fail("ended");
+      if (this.#mode === "rewound") this.#goTo(details.fragments);
+    });
     hls.on(Hls.Events.ERROR, (_, { fatal, details }) => {
       if (fatal && hls === this.#hls) this.#fail(details);
     });
-    hls.loadSource(this.#url);
+    hls.loadSource(url);
     hls.attachMedia(this.#video);
+  }
+
+  #wholeConfig() {
+    const { begin } = this.#programme;
+    if (this.#mode === "over" || this.#from === null || begin === undefined) return { ...WHOLE, startPosition: 0 };
+    return { ...WHOLE, startPosition: Math.max(0, (this.#from - begin) / 1000) };
+  }
+
+  /**
+   * To the moment that was asked for: an interruption of the programme takes no time in the playlist.
+   *
+   * @param {import("hls.js").Fragment[]} fragments
+   */
+  #goTo(fragments) {
+    const from = this.#from ?? 0;
+    const before = fragments.findLast(({ programDateTime }) => (programDateTime ?? Infinity) <= from);
+    const within = before ? (from - (before.programDateTime ?? 0)) / 1000 : 0;
+    const position = before ? before.start + Math.min(within, before.duration) : 0;
+    if (Math.abs(position - this.#video.currentTime) > 1) this.#video.currentTime = position;
+  }
+
+  /**
+   * What there is to choose among. A playlist without pictures is not offered by hls.js beside
+   * others, so its address is kept.
+   *
+   * @param {import("hls.js").LevelParsed[]} levels
+   */
+  #note(levels) {
+    if (this.#quality === SOUND_ALONE) return;
+    const pictures = levels.filter(({ height = 0 }) => height > 0);
+    // hls.js sorts its levels by bit rate, the lowest first.
+    const sorted = pictures.toSorted((one, other) => one.bitrate - other.bitrate);
+    this.#qualities = sorted.map(({ height = 0 }, id) => ({ id, height })).toReversed();
+    this.#soundUrl = levels.find(({ height }) => !height)?.url ?? "";
   }
 
   #close() {
     clearTimeout(this.#retry);
     this.#hls?.destroy();
     this.#hls = null;
+    this.#control.forget();
+    this.#video.playbackRate = 1;
     if (!this.#video.hasAttribute("src")) return;
     this.#video.removeAttribute("src");
     this.#video.load();
@@ -145,6 +332,7 @@ export class Player {
 
   /** @param {string} detail */
   #fail(detail) {
+    if (this.#mode !== "live") this.#from = this.date ?? this.#from;
     this.#close();
     this.#say("offline", detail);
     this.#retry = setTimeout(() => this.#open(), RETRY_MILLISECONDS);
@@ -153,6 +341,22 @@ export class Player {
   #play() {
     // Refused without a gesture, or overtaken by another load: the play button stays.
     this.#video.play().catch((error) => console.debug("not playing:", error.name));
+  }
+
+  #waits() {
+    if (this.#state !== "playing") return;
+    if (!this.#video.seeking) this.#control.stalled(performance.now() / 1000);
+    this.#say("stalled");
+  }
+
+  /** Keeps the picture near live, unless its viewer is behind on purpose. */
+  #steer() {
+    const video = this.#video;
+    const isSteered = this.#mode === "live" && this.#hls?.config.liveMaxLatencyDuration === LOW_LATENCY.liveMaxLatencyDuration;
+    if (!isSteered || video.paused || video.seeking || this.#state !== "playing") return;
+    const { rate, skip } = this.#control.step(performance.now() / 1000, secondsAhead(video));
+    if (skip > 0) video.currentTime += skip;
+    if (video.playbackRate !== rate) video.playbackRate = rate;
   }
 
   /**
@@ -166,27 +370,16 @@ export class Player {
   }
 
   #edge() {
-    return this.#hls ? this.#hls.liveSyncPosition : this.#nativeEdge();
+    return this.#hls ? this.#hls.liveSyncPosition : nativeEdge(this.#video);
   }
 
   /**
    * hls.js drags whoever is too far behind to the edge, unless it is on purpose.
    *
-   * @param {boolean} onPurpose
+   * @param {boolean} drags
    */
-  #holdBack(onPurpose) {
-    if (this.#hls) this.#hls.config.liveMaxLatencyDuration = onPurpose ? Infinity : MAX_LATENCY_SECONDS;
-  }
-
-  #nativeEdge() {
-    const { seekable } = this.#video;
-    return seekable.length > 0 ? seekable.end(seekable.length - 1) - HOLD_BACK_SECONDS : null;
-  }
-
-  /** Safari alone tells the wall time of position 0. */
-  #nativeDate() {
-    const video = /** @type {HTMLVideoElement & {getStartDate?: () => Date}} */ (this.#video);
-    const start = video.getStartDate?.().getTime() ?? NaN;
-    return Number.isNaN(start) ? null : new Date(start + video.currentTime * 1000);
+  #dragToLive(drags) {
+    if (this.#hls) this.#hls.config.liveMaxLatencyDuration = drags ? LOW_LATENCY.liveMaxLatencyDuration : Infinity;
+    if (!drags) this.#video.playbackRate = 1;
   }
 }

@@ -51,7 +51,7 @@ export class Preview {
     }
     this.#say("host.preview_loading");
     this.#player = new Player(this.#video, { onState: (state) => this.#say(MESSAGES[state]) });
-    this.#player.load(url);
+    this.#player.load({ live: url });
   }
 
   /** @param {string} key "": nothing */

@@ -106,7 +106,9 @@ function renderBroadcast(room) {
   setState(one("#broadcast-state"), BROADCAST_TONES[room.broadcast], text(`host.broadcast_${room.broadcast}`));
   const key = restarts ? "host.figures_restarts" : "host.figures";
   const figures = programme ? text(key, { ...programme, restarts }) : "";
-  setText(one("#programme-figures"), figures);
+  const { viewers = 0, viewers_latency: latency = null } = room.host ?? {};
+  const audience = viewers > 0 ? text(latency === null ? "host.viewers" : "host.viewers_behind", { viewers, seconds: (latency ?? 0).toFixed(1) }) : "";
+  setText(one("#programme-figures"), [figures, audience].filter(Boolean).join(" · "));
 }
 
 /** @param {ConsoleState} state */

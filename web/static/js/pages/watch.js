@@ -1,40 +1,41 @@
-// The watch page: waits for the debate, plays it, and offers the recording afterwards.
+// The watch page: waits for the debate, plays it live or from any moment on, and afterwards the whole.
 
 import { Api, ApiError } from "../lib/api.js";
-import { isTyping, one, setText, show } from "../lib/dom.js";
+import { one, setText, show } from "../lib/dom.js";
 import { loadText } from "../lib/i18n.js";
 import { Player } from "../lib/player.js";
+import { ServerClock } from "../lib/server-clock.js";
+import { Heartbeat } from "./watch-heartbeat.js";
+import { Transport } from "./watch-transport.js";
 
 /** @import { Recording, RoomState } from "../lib/api.js" */
-/** @import { PlayerState } from "../lib/player.js" */
+/** @import { PlayerState, Programme } from "../lib/player.js" */
 
 const POLL_MILLISECONDS = { waiting: 2000, live: 5000, ended: 2000 };
 /** A debate that was never on air has no recording, however long one asks. */
 const MOST_POLLS_WITHOUT_RECORDING = 15;
-const FIGURES_MILLISECONDS = 500;
-/** More than this is behind on purpose or after a pause: below, the player catches up by itself. */
-const BEHIND_SECONDS = 6;
-const SEEK_SECONDS = 5;
 const LAST_WORDS_MILLISECONDS = 3000;
-const VOLUME_STEP = 0.1;
 
 const text = await loadText();
 const main = one("main");
-const figure = one("#player");
+const room = main.dataset.room ?? "";
 const video = one("#programme", HTMLVideoElement);
-const volume = one("#volume", HTMLInputElement);
 const api = new Api();
-const seconds = new Intl.NumberFormat(document.documentElement.lang, {
-  minimumFractionDigits: 1,
-  maximumFractionDigits: 1,
-});
+const clock = new ServerClock(() => api.time());
 
-/** @type {{phase: RoomState["phase"], recordings: Recording[], player: PlayerState, away: boolean}} */
+/**
+ * @type {{
+ *   phase: RoomState["phase"], vod: boolean, recordings: Recording[], player: PlayerState, away: boolean,
+ *   viewers: number,
+ * }} `vod`: the whole of the ended debate is there
+ */
 const state = {
   phase: /** @type {RoomState["phase"]} */ (main.dataset.state),
+  vod: false,
   recordings: [],
   player: "loading",
   away: false,
+  viewers: 0,
 };
 /** @type {Player|null} */
 let player = null;
@@ -42,13 +43,24 @@ let emptyPolls = 0;
 /** @type {ReturnType<typeof setTimeout>|undefined} */
 let closing;
 
+const transport = new Transport(one("#player"), video, text, () => player);
+const heartbeat = new Heartbeat({
+  beat: (viewer, latency) => api.watching(room, viewer, latency),
+  leave: (viewer) => api.notWatching(room, viewer),
+  latency: () => player?.latency ?? null,
+  onCount: (viewers) => {
+    state.viewers = viewers;
+    render();
+  },
+});
+
 /**
  * An address of the API on this page's own origin: a proxy may know the server by another name.
  *
- * @param {string} url
+ * @param {string|null} url
  */
 function pathOf(url) {
-  return new URL(url, location.href).pathname;
+  return url && new URL(url, location.href).pathname;
 }
 
 /** The recording, as far as there is one: the newest. */
@@ -56,34 +68,46 @@ function recording() {
   return state.recordings.toSorted((one, other) => other.started_at - one.started_at)[0];
 }
 
-/** @param {string} url */
-function open(url) {
+/** @param {Programme} programme */
+function open(programme) {
   player = new Player(video, {
+    now: () => clock.now(),
     onState: (playerState) => {
       state.player = playerState;
       render();
     },
   });
   Object.assign(window, { __player: player });
-  player.load(pathOf(url));
+  player.load(programme);
 }
 
-/** @param {RoomState} room */
-function take(room) {
-  state.recordings = room.recordings;
-  if (room.phase === "ended" && player) {
+/** @param {RoomState} now */
+function take(now) {
+  state.recordings = now.recordings;
+  /** @type {Programme} */
+  const programme = { dvr: pathOf(now.dvr), vod: pathOf(now.vod) };
+  if (now.started_at) programme.begin = now.started_at * 1000;
+  player?.update(programme);
+  state.vod = now.vod !== null;
+  if (now.phase === "ended" && state.phase === "live" && player) {
     closing ??= setTimeout(close, LAST_WORDS_MILLISECONDS);
     return;
   }
-  state.phase = room.phase;
-  if (room.phase === "live" && room.hls && !player) open(room.hls);
+  state.phase = now.phase;
+  if (now.phase === "live" && now.hls && !player) {
+    open({ ...programme, live: pathOf(now.hls) });
+    heartbeat.start();
+  }
+  if (now.phase === "ended" && now.vod && !player) open(programme);
   render();
 }
 
 /** The viewer is behind the debate: its last words are still to come when it has ended. */
 function close() {
+  clearTimeout(closing);
   player?.destroy();
   player = null;
+  heartbeat.stop();
   state.phase = "ended";
   render();
 }
@@ -97,7 +121,7 @@ function isDone() {
 
 async function poll() {
   try {
-    take(await api.room(main.dataset.room ?? ""));
+    take(await api.room(room));
     state.away = false;
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
@@ -109,36 +133,12 @@ async function poll() {
   if (state.away || !isDone()) setTimeout(poll, POLL_MILLISECONDS[state.phase]);
 }
 
-function playerWords() {
-  if (state.player === "offline") return text("watch.offline");
-  if (state.player === "stalled") return text("watch.stalled");
-  return state.player === "loading" ? text("watch.loading") : "";
-}
-
 function endedWords() {
   const latest = recording();
   if (latest?.state === "ready") return text("watch.recording_ready");
+  if (state.vod) return text("watch.ended_whole");
   if (latest?.state === "failed") return text("watch.recording_failed");
   return latest ? text("watch.recording_finishing") : text("watch.ended");
-}
-
-function renderFigures() {
-  if (state.phase !== "live") return;
-  const latency = player?.latency ?? null;
-  const isBehind = video.paused || (latency !== null && latency > BEHIND_SECONDS);
-  setText(one("#latency"), latency === null ? "" : text("watch.latency", { seconds: seconds.format(latency) }));
-  show(one("#go-live"), isBehind && state.player !== "loading");
-  one("#live-badge").dataset.behind = String(isBehind || state.player !== "playing");
-}
-
-function renderPlayer() {
-  const isSilent = video.muted || video.volume === 0;
-  setText(one("#player-status"), playerWords());
-  one("#play").dataset.on = String(!video.paused);
-  one("#mute").setAttribute("aria-pressed", String(isSilent));
-  show(one("#unmute"), video.muted);
-  volume.value = String(isSilent ? 0 : video.volume);
-  renderFigures();
 }
 
 function renderRecording() {
@@ -147,100 +147,24 @@ function renderRecording() {
   const recorded = one("#recording", HTMLVideoElement);
   const download = one("#recording-download", HTMLAnchorElement);
   setText(one("#ended-text"), endedWords());
-  show(recorded, file !== undefined);
+  show(recorded, file !== undefined && !player);
   show(download, file !== undefined);
-  if (!file || recorded.hasAttribute("src")) return;
-  recorded.src = pathOf(file.url);
-  download.href = `${pathOf(file.url)}?download=1`;
+  if (!file) return;
+  const path = pathOf(file.url) ?? "";
+  download.href = `${path}?download=1`;
+  if (!player && !recorded.hasAttribute("src")) recorded.src = path;
 }
 
 function render() {
   main.dataset.state = state.phase;
   show(one("#waiting"), state.phase === "waiting");
-  show(figure, state.phase === "live");
+  show(one("#player"), state.phase === "live" || player !== null);
   show(one("#ended"), state.phase === "ended");
-  if (state.phase === "live") renderPlayer();
+  transport.render(state.player, state.phase === "live" ? state.viewers : 0);
   if (state.phase === "ended") renderRecording();
 }
 
-function togglePlay() {
-  if (!video.paused) video.pause();
-  else player?.goLive();
-}
-
-function toggleSound() {
-  video.muted = !video.muted;
-  if (!video.muted && video.volume === 0) video.volume = 1;
-}
-
-/** @param {number} wanted */
-function setVolume(wanted) {
-  video.volume = Math.min(1, Math.max(0, wanted));
-  video.muted = video.volume === 0;
-}
-
-async function toggleFullscreen() {
-  try {
-    if (document.fullscreenElement) await document.exitFullscreen();
-    else if (figure.requestFullscreen) await figure.requestFullscreen();
-    else Reflect.get(video, "webkitEnterFullscreen")?.call(video);
-  } catch (error) {
-    console.debug("no full screen:", error);
-  }
-}
-
-async function togglePictureInPicture() {
-  try {
-    if (document.pictureInPictureElement) await document.exitPictureInPicture();
-    else await video.requestPictureInPicture();
-  } catch (error) {
-    console.debug("no picture in picture:", error);
-  }
-}
-
-/** @type {Record<string, () => void>} */
-const KEYS = {
-  " ": togglePlay,
-  k: togglePlay,
-  m: toggleSound,
-  f: toggleFullscreen,
-  ArrowLeft: () => player?.seekBy(-SEEK_SECONDS),
-  ArrowRight: () => player?.seekBy(SEEK_SECONDS),
-  ArrowUp: () => setVolume(video.volume + VOLUME_STEP),
-  ArrowDown: () => setVolume(video.volume - VOLUME_STEP),
-};
-
-/** @param {KeyboardEvent} event */
-function onKey(event) {
-  if (state.phase !== "live" || event.shiftKey || isTyping(event)) return;
-  const { key, target } = event;
-  const action = KEYS[key.length === 1 ? key.toLowerCase() : key];
-  const focused = target instanceof Element ? target : null;
-  // The space bar presses a focused button, and up and down scroll the page outside the player.
-  const isTaken =
-    (key === " " && focused?.closest("button, a")) ||
-    ((key === "ArrowUp" || key === "ArrowDown") && !figure.contains(focused) && !document.fullscreenElement);
-  if (!action || isTaken || (event.repeat && !key.startsWith("Arrow"))) return;
-  event.preventDefault();
-  action();
-}
-
-function listen() {
-  one("#play").addEventListener("click", togglePlay);
-  video.addEventListener("click", togglePlay);
-  one("#mute").addEventListener("click", toggleSound);
-  one("#unmute").addEventListener("click", toggleSound);
-  one("#go-live").addEventListener("click", () => player?.goLive());
-  one("#fullscreen").addEventListener("click", toggleFullscreen);
-  one("#pip").addEventListener("click", togglePictureInPicture);
-  video.addEventListener("ended", () => closing && close());
-  volume.addEventListener("input", () => setVolume(Number(volume.value)));
-  for (const event of ["play", "pause", "volumechange"]) video.addEventListener(event, render);
-  document.addEventListener("keydown", onKey);
-  setInterval(renderFigures, FIGURES_MILLISECONDS);
-}
-
-show(one("#pip"), document.pictureInPictureEnabled === true);
-listen();
+video.addEventListener("ended", () => closing && close());
+clock.start();
 render();
 await poll();
