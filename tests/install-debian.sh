@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the real parts that the tests use and that come from Debian: two browsers, an RTMP server,
-# ffmpeg and ffprobe as independent judges, network namespaces with packet loss. Does nothing when
-# all are there.
+# ffmpeg, GStreamer and mpv as independent players and judges, a cache, network namespaces with
+# packet loss. Does nothing when all are there.
 set -eu
 
 missing=""
@@ -16,6 +16,9 @@ need nginx nginx
 need ip iproute2
 need nft nftables
 need turnserver coturn
+need varnishd varnish
+need mpv mpv
+need gst-launch-1.0 "gstreamer1.0-tools gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-libav"
 [ -e /usr/lib/nginx/modules/ngx_rtmp_module.so ] || missing="$missing libnginx-mod-rtmp"
 [ -z "$missing" ] && exit 0
 
@@ -33,6 +36,10 @@ log=$(mktemp)
     exit 1
 }
 rm -f "$log"
+case "$missing" in *varnish*)
+    systemctl disable --now varnish varnishncsa >/dev/null 2>&1 || true
+    ;;
+esac
 # The tests run a TURN server of their own; Debian's would be open to the world from now on.
 case "$missing" in *coturn*)
     systemctl disable --now coturn >/dev/null 2>&1 || service coturn stop >/dev/null 2>&1 || true
