@@ -1,6 +1,7 @@
 """Other people's players, each with what it says about how it goes."""
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -84,16 +85,21 @@ async def player_pages() -> AsyncIterator[str]:
 
 
 async def run(*command: str, seconds: float) -> tuple[int, str]:
-    """Run a player; returns its exit code and what it said. Killed after `seconds`."""
+    """Run a player; returns its exit code and what it said. Interrupted after `seconds`."""
     process = await asyncio.create_subprocess_exec(
         *command,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    try:
-        said, _ = await asyncio.wait_for(process.communicate(), seconds)
-    except TimeoutError:
-        process.kill()
-        said, _ = await process.communicate()
+    assert process.stdout is not None
+    reading = asyncio.create_task(process.stdout.read())
+    for patience, sign in ((seconds, signal.SIGINT), (5, signal.SIGKILL)):
+        try:
+            await asyncio.wait_for(process.wait(), patience)
+            break
+        except TimeoutError:
+            process.send_signal(sign)
+    await process.wait()
+    said = await reading
     return process.returncode or 0, said.decode(errors="replace")

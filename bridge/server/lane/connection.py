@@ -39,6 +39,7 @@ class LaneConnection(IdleConnection):
         """Of the request that is being answered."""
         self._held: Held | None = None
         self._clogged: asyncio.TimerHandle | None = None
+        self._is_full = False
         self._closing = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -63,6 +64,7 @@ class LaneConnection(IdleConnection):
             self._buffer += data
             if len(self._buffer) > heads.MAX_HEAD_BYTES and self._line is not None:
                 self._line.pause_reading()
+                self._is_full = True
             if self._head is None:
                 self._go_on()
         elif self.is_idle and heads.begins(data):
@@ -75,7 +77,8 @@ class LaneConnection(IdleConnection):
         """Send the answer to the request that is under way."""
         self._held = None
         self._answer(answer)
-        self._go_on()
+        if self._buffer:
+            self._go_on()
 
     def close(self) -> None:
         """Close when idle: a request that is held gets its answer first."""
@@ -114,8 +117,9 @@ class LaneConnection(IdleConnection):
                 self._serve(heads.parse(head))
             except heads.MalformedError as error:
                 self._refuse(error.status, error.message)
-        if self._line is not None and len(self._buffer) <= heads.MAX_HEAD_BYTES:
+        if self._is_full and self._line and len(self._buffer) <= heads.MAX_HEAD_BYTES:
             self._line.resume_reading()
+            self._is_full = False
 
     def _serve(self, head: heads.Head) -> None:
         self._head = head

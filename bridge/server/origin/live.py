@@ -62,9 +62,9 @@ class LiveProgramme:
     @property
     def description(self) -> ProgrammeDescription:
         """Of the newest segment. Raises NotFoundError before the first session."""
-        segments = self._window.listed()
-        if segments:
-            return segments[-1].session.description
+        newest = self._window.newest
+        if newest is not None:
+            return newest.session.description
         if self._window.current is None:
             message = "This programme has not begun."
             raise NotFoundError(message)

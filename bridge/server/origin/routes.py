@@ -43,7 +43,7 @@ _BRIEFLY: Final = "public, max-age=1"
 _NEVER: Final = "no-store"
 _METHODS: Final = "GET, HEAD, OPTIONS"
 _MOST_KEPT: Final = 64
-"""Answers with media, for the many who ask for the newest part. Their bytes are the window's."""
+"""Replies kept for the many who ask for the newest. Media bytes among them are the window's."""
 _WHOLE: Final = {"dvr": PlaylistType.EVENT, "vod": PlaylistType.VOD}
 
 _PREFLIGHT: Final = Answer(
@@ -75,12 +75,26 @@ class Routes:
     def __init__(self, origin: Origin) -> None:
         self._origin = origin
         self._media: dict[str, Answer] = {}
+        self._held: dict[Asked, Held] = {}
 
     def __call__(self, asked: Asked) -> Reply:
         """Answer; never raises an error of ours."""
         if asked.method == "OPTIONS":
             return _PREFLIGHT
-        return _guarded(partial(self._find, asked))
+        held = self._held.get(asked)
+        if held is not None and not held.until.done():
+            return held
+        reply = _guarded(partial(self._find, asked))
+        if isinstance(reply, Held):
+            self._remember(asked, reply)
+        return reply
+
+    def _remember(self, asked: Asked, held: Held) -> None:
+        """Say the same to everybody who asks the same; thousands do before it is there."""
+        if len(self._held) >= _MOST_KEPT:
+            self._held = {key: one for key, one in self._held.items() if not one.until.done()}
+        if len(self._held) < _MOST_KEPT:
+            self._held[asked] = held
 
     def _find(self, asked: Asked) -> Reply:
         if media := _MEDIA.fullmatch(asked.path):
@@ -240,16 +254,24 @@ def _refused(error: BridgeError) -> Answer:
 
 
 def _held(until: asyncio.Future[None], make: Callable[[], Answer], seconds: float) -> Held:
+    # For everybody of the crowd: made by the first who is answered.
+    made: list[Answer] = []
+
     def answer() -> Answer:
-        failed = until.exception()
-        if isinstance(failed, BridgeError):
-            return _refused(failed)
-        try:
-            return make()
-        except BridgeError as error:
-            return _refused(error)
+        if not made:
+            made.append(_answer(until.exception(), make))
+        return made[0]
 
     return Held(until, answer, _TOO_LATE, seconds)
+
+
+def _answer(failed: BaseException | None, make: Callable[[], Answer]) -> Answer:
+    if isinstance(failed, BridgeError):
+        return _refused(failed)
+    try:
+        return make()
+    except BridgeError as error:
+        return _refused(error)
 
 
 def _track(names: re.Match[str], data: Bytes) -> Bytes:

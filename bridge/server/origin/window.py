@@ -119,6 +119,11 @@ class MediaWindow:
         count = self._listed + (0 if self.ended else 1)
         return list(self._kept)[-count:]
 
+    @property
+    def newest(self) -> Segment | None:
+        """The last listed segment."""
+        return self._kept[-1] if self._kept else None
+
     def discontinuity_sequence(self) -> int:
         """How many discontinuities lie before the first listed segment."""
         shown = len(self.listed())
