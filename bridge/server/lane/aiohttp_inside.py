@@ -3,7 +3,7 @@
     _waiter                       a pending future while the connection waits for a request
     _next_keepalive_close_time    when an idle connection is closed
 
-Nothing else of aiohttp's inside is used, and nowhere else; `tests/component/test_lane_aiohttp.py`
+Nothing else of aiohttp's inside is used, and nowhere else; `tests/component/test_lane.py`
 fails when one of these changes its meaning.
 """
 
