@@ -74,7 +74,10 @@ class Crowd:
                 self._read(number)
 
     def _read(self, number: int) -> None:
-        data, ancillary, _, _ = self._sockets[number].recvmsg(65536, 64)
+        try:
+            data, ancillary, _, _ = self._sockets[number].recvmsg(65536, 64)
+        except ConnectionResetError:
+            data, ancillary = b"", []
         if not data:
             self.refused["closed"] += 1
             self._poll.unregister(number)

@@ -51,7 +51,10 @@ async def main(arguments: Sequence[str] = ()) -> None:
             if await _row("server", bridge.pid, address.port, room, count, eye) > _LATE_MS:
                 break
         with tempfile.TemporaryDirectory() as folder:
-            pools = ("thread_pool_min=200", "thread_pool_max=2000", "rush_exponent=6")
+            pools = (
+                "thread_pool_min=200", "thread_pool_max=2000", "thread_queue_limit=10000",
+                "rush_exponent=8", "timeout_idle=75",
+            )  # fmt: skip
             async with varnish(Path(folder), address.port, *pools) as url:
                 port = urlsplit(url).port
                 assert port is not None
