@@ -138,7 +138,7 @@ class Settings(BaseSettings):
     space as the recording."""
     window_segments: Annotated[int, Field(ge=6, le=60)] = 10
     """Segments in the live playlist."""
-    max_held_requests: Annotated[int, Field(ge=10)] = 20_000
+    max_held_requests: Annotated[int, Field(ge=10)] = 10_000
     """Blocked playlist and part requests held at once; above it 503 with Retry-After."""
 
     @classmethod

@@ -19,6 +19,7 @@ from bridge.server.api import Api
 from bridge.server.audience import AudienceViews
 from bridge.server.broadcasts import COMMAND, Spares
 from bridge.server.debates import Debates
+from bridge.server.descriptors import raise_limit
 from bridge.server.ice_servers import IceServers
 from bridge.server.lan import Lan
 from bridge.server.lane.lane import Lane
@@ -112,6 +113,7 @@ async def serve(
 
     Debates on air stay so over a restart; without `resume` they are over with the server.
     """
+    raise_limit(settings.max_held_requests)
     tls = open_tls(settings, Lan.look(), SystemClock().wall())
     app = create_app(settings, warm=True, tls=tls)
     runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=3)
