@@ -1,5 +1,6 @@
 """An independent strict parser reads every playlist of a programme's life."""
 
+import asyncio
 import json
 import shutil
 import subprocess
@@ -7,10 +8,21 @@ from pathlib import Path
 
 import pytest
 
+from bridge.clock import FakeClock
 from bridge.server.origin.live import LiveProgramme
 from bridge.server.origin.texts import multivariant
 from bridge.server.origin.window import MediaWindow
-from tests.server import LADDER, NEXT_SESSION, SESSION, description, init_set, part_set
+from tests.component.test_archive import Life
+from tests.helpers import until
+from tests.server import (
+    LADDER,
+    NEXT_SESSION,
+    SESSION,
+    START_WALL,
+    description,
+    init_set,
+    part_set,
+)
 
 WEB = Path(__file__).parents[2] / "web"
 
@@ -79,3 +91,25 @@ def test_the_head_is_the_same_line_by_line_over_the_whole_life():
         if "PART-INF" in text
     }
     assert len(heads) == 1
+
+
+async def test_it_accepts_the_playlists_of_the_whole_and_gaps(tmp_path):
+    texts = []
+    clock = FakeClock()
+    clock.advance(START_WALL - clock.wall())
+    for session, renditions in ((SESSION, LADDER[:1]), (NEXT_SESSION, LADDER)):
+        async with Life(tmp_path, clock) as room:
+            room.put(range(38), session, renditions=renditions)
+            await room.written(38)
+            names = [one.name for one in renditions]
+            texts += [await room.text(f"{name}.m3u8") for name in names]
+            texts += [await room.text(f"{name}-dvr.m3u8") for name in names]
+            texts.append(await room.text("dvr.m3u8"))
+            if session == NEXT_SESSION:
+                room.origin.end("room")
+                await until(lambda: room.programme.archive.ended, "all is written")
+                texts += [await room.text(f"{name}-vod.m3u8") for name in names]
+    assert any("#EXT-X-GAP" in text for text in texts)
+    assert any("#EXT-X-PLAYLIST-TYPE:VOD" in text for text in texts)
+    verdict = await asyncio.to_thread(judge, texts)
+    assert verdict.returncode == 0, verdict.stderr[-2000:]
