@@ -6,6 +6,9 @@ from datetime import UTC, datetime
 from enum import Enum
 from fractions import Fraction
 from math import ceil
+from typing import Final
+
+_GAP: Final = "#EXT-X-GAP"
 
 
 class PlaylistType(Enum):
@@ -91,10 +94,10 @@ class Variant:
 
 
 def render_media(playlist: MediaPlaylist) -> str:
-    """Text of a media playlist; version 6 is enough without EXT-X-SKIP."""
+    """Text of a media playlist."""
     lines = [
         "#EXTM3U",
-        "#EXT-X-VERSION:6",
+        _version(any(segment.gap for segment in playlist.segments)),
         f"#EXT-X-TARGETDURATION:{ceil(playlist.segment_duration)}",
         # Apple's authoring specification 14.3 makes three parts of hold back a MUST.
         f"#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK={_s(3 * playlist.part_target)}",
@@ -120,16 +123,17 @@ def render_media(playlist: MediaPlaylist) -> str:
 
 def render_history(playlist: HistoryPlaylist) -> str:
     """Text of a media playlist that begins with the programme and loses nothing."""
+    segments = list(playlist.segments)
     lines = [
         "#EXTM3U",
-        "#EXT-X-VERSION:6",
+        _version(_GAP in segments),
         f"#EXT-X-TARGETDURATION:{ceil(playlist.segment_duration)}",
         f"#EXT-X-PLAYLIST-TYPE:{playlist.type.value}",
         f"#EXT-X-MEDIA-SEQUENCE:{playlist.media_sequence}",
         "#EXT-X-DISCONTINUITY-SEQUENCE:0",
         "#EXT-X-INDEPENDENT-SEGMENTS",
     ]
-    lines += playlist.segments
+    lines += segments
     if playlist.ended:
         lines.append("#EXT-X-ENDLIST")
     return "\n".join([*lines, ""])
@@ -167,9 +171,14 @@ def segment_text(segment: SegmentLines) -> list[str]:
         lines.append(f'#EXT-X-PART:DURATION={_s(part.duration)},URI="{part.uri}"{independent}')
     if segment.uri is not None:
         if segment.gap:
-            lines.append("#EXT-X-GAP")
+            lines.append(_GAP)
         lines += (f"#EXTINF:{_s(segment.duration)},", segment.uri)
     return lines
+
+
+def _version(has_gaps: bool) -> str:
+    # RFC 8216bis 8: EXT-X-GAP needs 8; all else here needs 6, as long as there is no EXT-X-SKIP.
+    return f"#EXT-X-VERSION:{8 if has_gaps else 6}"
 
 
 def _s(seconds: Fraction) -> str:
