@@ -1,13 +1,15 @@
 """Who watches right now: a count from heartbeats, without cookies. Loop-side only.
 
 A page draws a name when it opens and tells it every ten seconds. Names are as easily made up as
-they are drawn, so the count is for people, not for money; what making them up can cost is bounded
-by the number of names that are kept.
+they are drawn, so the count is for people, not for money. Addresses would not tell more, for all
+viewers behind a proxy share one. So the newcomers of a room are bounded, which bounds how fast and
+how far a liar moves its count, and the names over all rooms, which bounds the memory.
 """
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from itertools import islice
 from statistics import median
 from typing import Annotated, Final
 
@@ -15,12 +17,19 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
 from bridge.clock import Clock
+from bridge.rooms.model import Phase, Room
+from bridge.server.rate import TokenBucket
 
 _FORGOTTEN_SECONDS: Final = 25.0
 """Two heartbeats may be lost."""
 _NEVER_KEPT: Final = {"Cache-Control": "no-store"}
 _MOST_VIEWERS: Final = 100_000
-"""Names kept over all rooms, some 200 bytes each."""
+"""Names kept over all rooms, some 400 bytes each."""
+_NEWCOMERS_PER_SECOND: Final = 200.0
+"""Of a room. Who comes too soon is counted with a later heartbeat: 5,000 at once within 20 s."""
+_NEWCOMERS_AT_ONCE: Final = 2000.0
+_ASKED_FOR_MEDIAN: Final = 1000
+"""Enough for a tenth of a second; sorting everybody would hold up the loop."""
 
 
 class Heartbeat(BaseModel):
@@ -36,16 +45,10 @@ class Heartbeat(BaseModel):
 
 
 @dataclass(slots=True)
-class _Viewer:
-    seen: float
-    latency: float | None
-
-
-@dataclass(slots=True)
 class _Room:
-    """The one who was heard longest ago comes first."""
-
-    viewers: OrderedDict[str, _Viewer] = field(default_factory=OrderedDict)
+    newcomers: TokenBucket
+    latencies: dict[str, float | None] = field(default_factory=dict)
+    """By viewer; the one who was heard longest ago comes first."""
 
 
 class Audience:
@@ -54,42 +57,59 @@ class Audience:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._rooms: dict[str, _Room] = {}
-        self._count = 0
+        self._heard: OrderedDict[tuple[str, str], float] = OrderedDict()
+        """When, by room and viewer; the one who was heard longest ago comes first."""
 
     def hear(self, room: str, beat: Heartbeat) -> int:
         """Take note of a heartbeat; returns how many watch."""
-        found = self._rooms.setdefault(room, _Room())
-        self._forget(room)
-        if found.viewers.pop(beat.viewer, None) is not None:
-            self._count -= 1
-        if not beat.leaving and self._count < _MOST_VIEWERS:
-            found.viewers[beat.viewer] = _Viewer(self._clock.monotonic(), beat.latency)
-            self._count += 1
-            self._rooms[room] = found
-        return len(found.viewers)
+        self._forget()
+        key = (room, beat.viewer)
+        if beat.leaving:
+            self._drop(key)
+        elif key in self._heard or self._has_place(room):
+            self._heard[key] = self._clock.monotonic()
+            self._heard.move_to_end(key)
+            latencies = self._rooms[room].latencies
+            latencies.pop(beat.viewer, None)
+            latencies[beat.viewer] = beat.latency
+        return self.count(room)
 
     def count(self, room: str) -> int:
         """Return how many watch."""
-        self._forget(room)
-        return len(self._rooms[room].viewers) if room in self._rooms else 0
+        self._forget()
+        found = self._rooms.get(room)
+        return len(found.latencies) if found else 0
 
     def latency(self, room: str) -> float | None:
-        """Return the median of what viewers say, in seconds; None when nobody does."""
-        self._forget(room)
-        viewers = self._rooms[room].viewers.values() if room in self._rooms else ()
-        told = [one.latency for one in viewers if one.latency is not None]
+        """Return the median of what the last heard say, in seconds; None when nobody does."""
+        self._forget()
+        found = self._rooms.get(room)
+        last = islice(reversed(found.latencies.values()), _ASKED_FOR_MEDIAN) if found else ()
+        told = [latency for latency in last if latency is not None]
         return median(told) if told else None
 
-    def _forget(self, room: str) -> None:
-        """Forget who has not been heard of for a while; each is looked at once."""
-        found = self._rooms.get(room)
-        if found is None:
-            return
+    def _has_place(self, room: str) -> bool:
+        """Whether one more is counted in a room, which is there afterwards."""
+        if len(self._heard) >= _MOST_VIEWERS:
+            return False
+        if room not in self._rooms:
+            bucket = TokenBucket(self._clock, _NEWCOMERS_PER_SECOND, _NEWCOMERS_AT_ONCE)
+            self._rooms[room] = _Room(bucket)
+        return self._rooms[room].newcomers.take()
+
+    def _forget(self) -> None:
+        """Forget who has not been heard of for a while, in every room; each is looked at once."""
         last = self._clock.monotonic() - _FORGOTTEN_SECONDS
-        while found.viewers and next(iter(found.viewers.values())).seen < last:
-            found.viewers.popitem(last=False)
-            self._count -= 1
-        if not found.viewers:
+        while self._heard and next(iter(self._heard.values())) < last:
+            self._drop(next(iter(self._heard)))
+
+    def _drop(self, key: tuple[str, str]) -> None:
+        """Forget one viewer, and his room when he was the last there."""
+        if self._heard.pop(key, None) is None:
+            return
+        room, viewer = key
+        del self._rooms[room].latencies[viewer]
+        if not self._rooms[room].latencies:
             del self._rooms[room]
 
 
@@ -97,7 +117,7 @@ class AudienceViews:
     """What pages that play ask for. `find(room)` raises NotFoundError for a room there is not."""
 
     def __init__(
-        self, audience: Audience, clock: Clock, find: Callable[[str], Awaitable[object]]
+        self, audience: Audience, clock: Clock, find: Callable[[str], Awaitable[Room]]
     ) -> None:
         self._audience = audience
         self._clock = clock
@@ -115,6 +135,7 @@ class AudienceViews:
 
     async def _hear(self, request: web.Request) -> web.Response:
         beat = Heartbeat.model_validate_json(await request.read())
-        room = request.match_info["room"]
-        await self._find(room)
-        return web.json_response({"viewers": self._audience.hear(room, beat)}, headers=_NEVER_KEPT)
+        room = await self._find(request.match_info["room"])
+        # Before and afterwards there is nothing live to watch.
+        viewers = self._audience.hear(room.id, beat) if room.phase is Phase.LIVE else 0
+        return web.json_response({"viewers": viewers}, headers=_NEVER_KEPT)

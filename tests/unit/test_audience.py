@@ -43,7 +43,7 @@ def test_the_latency_is_the_median_of_those_who_are_live():
     assert audience.latency("room") == 1.4
 
 
-def test_made_up_names_cost_a_bounded_amount(monkeypatch):
+def test_made_up_names_cost_a_bounded_amount_of_memory(monkeypatch):
     monkeypatch.setattr(module, "_MOST_VIEWERS", 50)
     clock = FakeClock()
     audience = Audience(clock)
@@ -51,11 +51,33 @@ def test_made_up_names_cost_a_bounded_amount(monkeypatch):
         audience.hear(f"room{number % 3}", beat(number))
     assert sum(audience.count(f"room{number}") for number in range(3)) == 50
     clock.advance(30)
-    assert audience.count("room0") == 0
     assert audience.hear("room1", beat(1)) == 1
+    assert audience.count("room0") == 0
 
 
-def test_five_thousand_are_counted_as_they_come_and_go():
+def test_made_up_names_move_the_count_at_a_bounded_rate_and_no_other_room():
+    clock = FakeClock()
+    audience = Audience(clock)
+    audience.hear("room", beat(0))
+    for number in range(1, 60_000):
+        audience.hear("room", beat(number))
+        clock.advance(0.001)
+        if number % 10_000 == 0:
+            audience.hear("room", beat(0))
+    assert audience.count("room") < 7100
+    assert audience.hear("other", beat(1)) == 1
+
+
+def test_rooms_that_nobody_asks_about_leave_nothing_behind(monkeypatch):
+    monkeypatch.setattr(module, "_MOST_VIEWERS", 10)
+    clock = FakeClock()
+    audience = Audience(clock)
+    for number in range(100):
+        assert audience.hear(f"debate {number}", beat(number)) == 1
+        clock.advance(30)
+
+
+def test_five_thousand_who_come_at_once_are_counted_within_two_heartbeats():
     clock = FakeClock()
     audience = Audience(clock)
     for _ in range(3):
@@ -63,6 +85,7 @@ def test_five_thousand_are_counted_as_they_come_and_go():
             audience.hear("room", beat(number, 1.5))
         clock.advance(10)
     assert audience.count("room") == 5000
+    assert audience.latency("room") == 1.5
 
 
 @pytest.mark.parametrize(
