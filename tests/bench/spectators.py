@@ -37,7 +37,7 @@ async def main(arguments: Sequence[str] = ()) -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench spectators")
     parser.add_argument("--alone", type=int, nargs="*", default=[1000, 2000, 4000, 6000, 8000])
     parser.add_argument("--live", type=int, nargs="*", default=[1000, 2000, 4000, 6000])
-    parser.add_argument("--edge", type=int, nargs="*", default=[5000, 10000])
+    parser.add_argument("--edge", type=int, nargs="*", default=[1000, 3000, 10000])
     options = parser.parse_args(arguments)
     say(f"| {' | '.join(_HEAD)} |")
     say("|---" * len(_HEAD) + "|")
@@ -51,9 +51,10 @@ async def main(arguments: Sequence[str] = ()) -> None:
             if await _row("server", bridge.pid, address.port, room, count, eye) > _LATE_MS:
                 break
         with tempfile.TemporaryDirectory() as folder:
+            # Few threads: more than processors only contend, and all who wait queue for them.
             pools = (
-                "thread_pool_min=200", "thread_pool_max=2000", "thread_queue_limit=10000",
-                "rush_exponent=8", "timeout_idle=75",
+                "thread_pools=1", "thread_pool_min=20", "thread_pool_max=40",
+                "thread_queue_limit=20000", "timeout_idle=75",
             )  # fmt: skip
             async with varnish(Path(folder), address.port, *pools) as url:
                 port = urlsplit(url).port
