@@ -33,6 +33,18 @@ export function nativeDate(video) {
 }
 
 /**
+ * Where native playback has the picture of a moment; both dates in milliseconds since the epoch.
+ *
+ * @param {HTMLVideoElement} video
+ * @param {number} date
+ * @param {number} begin what position 0 is taken for where the browser does not tell
+ */
+export function nativePosition(video, date, begin) {
+  const now = nativeDate(video)?.getTime() ?? begin + video.currentTime * 1000;
+  return Math.max(0, video.currentTime + (date - now) / 1000);
+}
+
+/**
  * Seconds that lie ready ahead of the picture without a hole.
  *
  * @param {HTMLVideoElement} video

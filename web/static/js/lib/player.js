@@ -4,7 +4,8 @@
 import Hls from "../../vendor/hls.mjs";
 
 import { LatencyControl } from "./latency-control.js";
-import { nativeDate, nativeEdge, playsBetterNatively, secondsAhead } from "./native-playback.js";
+import { nativeDate, nativeEdge, nativePosition, playsBetterNatively, secondsAhead } from "./native-playback.js";
+import { Qualities, SOUND_ALONE } from "./qualities.js";
 
 /**
  * @typedef {"loading"|"playing"|"stalled"|"offline"} PlayerState
@@ -12,7 +13,7 @@ import { nativeDate, nativeEdge, playsBetterNatively, secondsAhead } from "./nat
  * @typedef {{live?: string|null, dvr?: string|null, vod?: string|null, begin?: number}} Programme
  *   playlists, and when it began, in milliseconds since the epoch
  * @typedef {{at: number, end: number}} Timeline seconds since the programme began
- * @typedef {{id: number, height: number}} Quality
+ * @typedef {{now: () => number, isKnown: boolean}} Clock `now` in milliseconds since the epoch; `isKnown`: by the server
  */
 
 const RETRY_MILLISECONDS = 2000;
@@ -29,19 +30,20 @@ const LOW_LATENCY = {
   maxLiveSyncPlaybackRate: 1,
 };
 const WHOLE = { lowLatencyMode: false, maxLiveSyncPlaybackRate: 1 };
+/** How far a clock that nobody has checked is believed. */
 const CLOCK_TRUST_SECONDS = 3;
 /** Nearer than this to now, one wants to be live. */
 const LIVE_SECONDS = 4;
 /** What is about to leave the live window is not looked for there. */
 const WINDOW_EDGE_SECONDS = 4;
-export const AUTO = -1;
-export const SOUND_ALONE = -2;
+const SUFFIXES = /** @type {const} */ ({ live: "", rewound: "-dvr", over: "-vod" });
+const OWN_CLOCK = { now: Date.now, isKnown: false };
 
 /** One `<video>` that follows one programme. The video stays its owner's. */
 export class Player {
   #video;
   #onState;
-  #now;
+  #clock;
   #control = new LatencyControl();
   /** @type {Hls|null} */
   #hls = null;
@@ -53,10 +55,9 @@ export class Player {
   #from = /** @type {number|null} */ (null);
   /** @type {PlayerState|""} */
   #state = "";
-  /** @type {Quality[]} */
-  #qualities = [];
-  #quality = AUTO;
-  #soundUrl = "";
+  /** Whether it keeps near live; not when its viewer has gone back within the live window. */
+  #follows = true;
+  #qualities = new Qualities();
   /** @type {ReturnType<typeof setTimeout>|undefined} */
   #retry;
   #steering;
@@ -64,13 +65,13 @@ export class Player {
 
   /**
    * @param {HTMLVideoElement} video
-   * @param {{onState: (state: PlayerState, detail: string) => void, now?: () => number}} options
-   *   `now`: the server's time in milliseconds, by which the latency is told
+   * @param {{onState: (state: PlayerState, detail: string) => void, clock?: Clock}} options
+   *   `clock`: by which the latency is told
    */
-  constructor(video, { onState, now = Date.now }) {
+  constructor(video, { onState, clock = OWN_CLOCK }) {
     this.#video = video;
     this.#onState = onState;
-    this.#now = now;
+    this.#clock = clock;
     const { signal } = this.#listening;
     video.addEventListener("playing", () => this.#say("playing"), { signal });
     video.addEventListener("waiting", () => this.#waits(), { signal });
@@ -101,11 +102,11 @@ export class Player {
   get latency() {
     const { date } = this;
     if (date === null || this.#mode === "over") return null;
-    const measured = (this.#now() - date) / 1000;
-    if (this.#mode !== "live") return measured;
+    const measured = Math.max(0, (this.#clock.now() - date) / 1000);
+    if (this.#mode !== "live" || this.#clock.isKnown) return measured;
     const fromEdge = this.#hls?.latency ?? measured;
-    // A clock may be wrong by any amount; the distance from the edge cannot.
-    return Math.abs(measured - fromEdge) < CLOCK_TRUST_SECONDS && measured > 0 ? measured : fromEdge;
+    // An unchecked clock may be wrong by any amount; the distance from the edge cannot.
+    return Math.abs(measured - fromEdge) < CLOCK_TRUST_SECONDS ? measured : fromEdge;
   }
 
   /** Where in the programme one is, and how far it goes; null as long as that is not known. */
@@ -115,7 +116,7 @@ export class Player {
     const { date } = this;
     const { begin } = this.#programme;
     if (date === null || begin === undefined) return null;
-    const end = Math.max(0, (this.#now() - begin) / 1000);
+    const end = Math.max(0, (this.#clock.now() - begin) / 1000);
     return { at: Math.min(end, Math.max(0, (date - begin) / 1000)), end };
   }
 
@@ -124,19 +125,13 @@ export class Player {
     return this.#mode === "over" || Boolean(this.#programme.dvr);
   }
 
-  /** The pictures there are to choose among, largest first; fewer than two are no choice. */
+  /** Whether it plays as near to live as it can. */
+  get isFollowing() {
+    return this.#mode === "live" && this.#follows;
+  }
+
   get qualities() {
     return this.#qualities;
-  }
-
-  /** Whether the sound can be had alone. */
-  get hasSoundAlone() {
-    return this.#soundUrl !== "";
-  }
-
-  /** The `id` of a quality, AUTO or SOUND_ALONE. */
-  get quality() {
-    return this.#quality;
   }
 
   /**
@@ -161,10 +156,10 @@ export class Player {
     this.#programme = { ...this.#programme, ...programme };
   }
 
-  /** @param {number} quality the `id` of one of `qualities`, AUTO or SOUND_ALONE */
+  /** @param {number} quality the `id` of a picture, AUTO or SOUND_ALONE */
   choose(quality) {
-    const reopens = quality === SOUND_ALONE || this.#quality === SOUND_ALONE;
-    this.#quality = quality;
+    const reopens = quality === SOUND_ALONE || this.#qualities.chosen === SOUND_ALONE;
+    this.#qualities.chosen = quality;
     if (reopens) {
       this.#from = this.#mode === "live" ? null : this.date;
       this.#open();
@@ -193,7 +188,7 @@ export class Player {
       return;
     }
     const wanted = begin + Math.max(0, seconds) * 1000;
-    if (this.#now() - wanted < LIVE_SECONDS * 1000) this.goLive();
+    if (this.#clock.now() - wanted < LIVE_SECONDS * 1000) this.goLive();
     else if (date !== null && this.#isLoaded(wanted)) this.#seekWithin((wanted - date) / 1000);
     else if (this.#programme.dvr) this.#rewind(wanted);
   }
@@ -206,7 +201,7 @@ export class Player {
       this.#mode = "live";
       this.#open();
     } else {
-      this.#dragToLive(true);
+      this.#follow(true);
       const edge = this.#edge();
       if (edge) this.#video.currentTime = edge;
       this.#control.forget();
@@ -231,7 +226,7 @@ export class Player {
 
   /** @param {number} seconds */
   #seekWithin(seconds) {
-    this.#dragToLive(false);
+    this.#follow(false);
     this.#video.currentTime = Math.max(0, this.#video.currentTime + seconds);
     this.#control.forget();
     this.#play();
@@ -253,9 +248,7 @@ export class Player {
   #url() {
     const { live, dvr, vod } = this.#programme;
     const multivariant = { live, rewound: dvr, over: vod ?? dvr }[this.#mode] ?? "";
-    if (this.#quality !== SOUND_ALONE || !this.#soundUrl) return multivariant;
-    const suffix = { live: "", rewound: "-dvr", over: "-vod" }[this.#mode];
-    return this.#soundUrl.replace(/(-dvr|-vod)?\.m3u8$/, `${suffix}.m3u8`);
+    return this.#qualities.address(multivariant, SUFFIXES[this.#mode]);
   }
 
   #open() {
@@ -263,14 +256,13 @@ export class Player {
     this.#say("loading");
     const url = this.#url();
     if (playsBetterNatively(this.#video)) {
-      this.#video.src = url;
-      this.#play();
+      this.#openNatively(url);
       return;
     }
     const hls = (this.#hls = new Hls(this.#mode === "live" ? LOW_LATENCY : this.#wholeConfig()));
-    hls.on(Hls.Events.MANIFEST_LOADED, (_, { levels }) => this.#note(levels));
+    hls.on(Hls.Events.MANIFEST_LOADED, (_, { levels }) => this.#qualities.note(levels));
     hls.on(Hls.Events.MANIFEST_PARSED, () => {
-      if (this.#quality >= 0) hls.nextLevel = this.#quality;
+      if (this.#qualities.chosen >= 0) hls.nextLevel = this.#qualities.chosen;
       this.#play();
     });
     hls.once(Hls.Events.LEVEL_LOADED, (_, { details }) => {
@@ -283,6 +275,27 @@ export class Player {
     });
     hls.loadSource(url);
     hls.attachMedia(this.#video);
+  }
+
+  /** @param {string} url */
+  #openNatively(url) {
+    const video = this.#video;
+    const once = { once: true, signal: this.#listening.signal };
+    video.src = url;
+    const event = this.#mode === "live" ? "playing" : "loadedmetadata";
+    video.addEventListener(event, () => this.#beginNatively(), once);
+    this.#play();
+  }
+
+  /** Browsers begin where they like: near live, or the whole of what is still live at its end. */
+  #beginNatively() {
+    const video = this.#video;
+    if (this.#mode === "live") {
+      if ((this.#edge() ?? 0) - video.currentTime > 1) this.goLive();
+    } else {
+      const from = this.#from;
+      video.currentTime = from === null ? 0 : nativePosition(video, from, this.#programme.begin ?? from);
+    }
   }
 
   #wholeConfig() {
@@ -304,26 +317,12 @@ export class Player {
     if (Math.abs(position - this.#video.currentTime) > 1) this.#video.currentTime = position;
   }
 
-  /**
-   * What there is to choose among. A playlist without pictures is not offered by hls.js beside
-   * others, so its address is kept.
-   *
-   * @param {import("hls.js").LevelParsed[]} levels
-   */
-  #note(levels) {
-    if (this.#quality === SOUND_ALONE) return;
-    const pictures = levels.filter(({ height = 0 }) => height > 0);
-    // hls.js sorts its levels by bit rate, the lowest first.
-    const sorted = pictures.toSorted((one, other) => one.bitrate - other.bitrate);
-    this.#qualities = sorted.map(({ height = 0 }, id) => ({ id, height })).toReversed();
-    this.#soundUrl = levels.find(({ height }) => !height)?.url ?? "";
-  }
-
   #close() {
     clearTimeout(this.#retry);
     this.#hls?.destroy();
     this.#hls = null;
     this.#control.forget();
+    this.#follows = true;
     this.#video.playbackRate = 1;
     if (!this.#video.hasAttribute("src")) return;
     this.#video.removeAttribute("src");
@@ -352,8 +351,8 @@ export class Player {
   /** Keeps the picture near live, unless its viewer is behind on purpose. */
   #steer() {
     const video = this.#video;
-    const isSteered = this.#mode === "live" && this.#hls?.config.liveMaxLatencyDuration === LOW_LATENCY.liveMaxLatencyDuration;
-    if (!isSteered || video.paused || video.seeking || this.#state !== "playing") return;
+    if (!this.#hls || !this.isFollowing) return;
+    if (video.paused || video.seeking || this.#state !== "playing") return;
     const { rate, skip } = this.#control.step(performance.now() / 1000, secondsAhead(video));
     if (skip > 0) video.currentTime += skip;
     if (video.playbackRate !== rate) video.playbackRate = rate;
@@ -376,10 +375,11 @@ export class Player {
   /**
    * hls.js drags whoever is too far behind to the edge, unless it is on purpose.
    *
-   * @param {boolean} drags
+   * @param {boolean} follows
    */
-  #dragToLive(drags) {
-    if (this.#hls) this.#hls.config.liveMaxLatencyDuration = drags ? LOW_LATENCY.liveMaxLatencyDuration : Infinity;
-    if (!drags) this.#video.playbackRate = 1;
+  #follow(follows) {
+    this.#follows = follows;
+    if (this.#hls) this.#hls.config.liveMaxLatencyDuration = follows ? LOW_LATENCY.liveMaxLatencyDuration : Infinity;
+    if (!follows) this.#video.playbackRate = 1;
   }
 }

@@ -1,7 +1,8 @@
 // The controls below the picture: what they show and what they do, by hand and by keyboard.
 
 import { isTyping, one, setText, show } from "../lib/dom.js";
-import { AUTO, SOUND_ALONE } from "../lib/player.js";
+import { AUTO, SOUND_ALONE } from "../lib/qualities.js";
+import { SeekBar } from "./watch-seek-bar.js";
 
 /** @import { Player, PlayerState } from "../lib/player.js" */
 
@@ -11,19 +12,6 @@ const BEHIND_SECONDS = 6;
 const SEEK_SECONDS = 5;
 const LONG_SEEK_SECONDS = 10;
 const VOLUME_STEP = 0.1;
-const TENTHS = 10;
-
-/**
- * 75 is "1:15", 3675 is "1:01:15".
- *
- * @param {number} seconds
- */
-export function clockText(seconds) {
-  const whole = Math.max(0, Math.floor(seconds));
-  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
-  const rest = String(whole % 60).padStart(2, "0");
-  return hours > 0 ? `${hours}:${String(minutes).padStart(2, "0")}:${rest}` : `${minutes}:${rest}`;
-}
 
 /** Owns the elements of the player's figure, but not the player. */
 export class Transport {
@@ -35,11 +23,10 @@ export class Transport {
     minimumFractionDigits: 1,
     maximumFractionDigits: 1,
   });
-  #bar = one("#bar", HTMLInputElement);
+  #bar;
   #quality = one("#quality", HTMLSelectElement);
   #volume = one("#volume", HTMLInputElement);
-  /** Whether the viewer holds the bar: then it does not move by itself. */
-  #isDragging = false;
+  #usesKeys = one("#uses-keys", HTMLInputElement);
   /** @type {PlayerState} */
   #state = "loading";
   /** @type {Record<string, () => void>} */
@@ -70,6 +57,7 @@ export class Transport {
     this.#video = video;
     this.#text = text;
     this.#player = player;
+    this.#bar = new SeekBar(text, player);
     show(one("#pip"), document.pictureInPictureEnabled === true);
     this.#listen();
   }
@@ -103,52 +91,29 @@ export class Transport {
     const player = this.#player();
     const isOver = player?.mode === "over";
     const latency = player?.latency ?? null;
-    const isBehind = this.#video.paused || player?.mode === "rewound" || (latency !== null && latency > BEHIND_SECONDS);
+    const isBehind = this.#video.paused || player?.isFollowing === false || (latency !== null && latency > BEHIND_SECONDS);
     show(one("#live-badge"), !isOver);
     show(one("#latency"), !isOver && player?.mode !== "rewound");
     setText(one("#latency"), latency === null ? "" : this.#text("watch.latency", { seconds: this.#seconds.format(latency) }));
     show(one("#go-live"), !isOver && isBehind && this.#state !== "loading");
     one("#live-badge").dataset.behind = String(isBehind || this.#state !== "playing");
-    this.#renderBar();
-  }
-
-  #renderBar() {
-    const player = this.#player();
-    const timeline = player?.timeline ?? null;
-    show(one("#rewind"), player?.canRewind === true && timeline !== null);
-    if (!timeline || this.#isDragging) return;
-    const at = player?.mode === "live" && !this.#video.paused ? timeline.end : timeline.at;
-    this.#bar.max = String(Math.ceil(timeline.end));
-    this.#bar.value = String(at);
-    this.#renderBarText(at, timeline.end);
-  }
-
-  /**
-   * @param {number} at
-   * @param {number} end
-   */
-  #renderBarText(at, end) {
-    const words = { at: clockText(at), end: clockText(end) };
-    this.#bar.setAttribute("aria-valuetext", this.#text("watch.position", words));
-    this.#bar.style.setProperty("--done", `${end > 0 ? (100 * at) / end : 100}%`);
-    setText(one("#bar-at"), words.at);
-    setText(one("#bar-end"), words.end);
+    this.#bar.render(this.#video.paused);
   }
 
   #renderQualities() {
-    const player = this.#player();
-    const pictures = player?.qualities ?? [];
+    const qualities = this.#player()?.qualities;
+    const pictures = qualities?.pictures ?? [];
     const choices = [
       { id: AUTO, words: this.#text("watch.quality_auto") },
       ...pictures.map(({ id, height }) => ({ id, words: `${height}p` })),
-      ...(player?.hasSoundAlone ? [{ id: SOUND_ALONE, words: this.#text("watch.quality_sound") }] : []),
+      ...(qualities?.hasSoundAlone ? [{ id: SOUND_ALONE, words: this.#text("watch.quality_sound") }] : []),
     ];
     show(this.#quality, choices.length > 2);
-    show(one("#sound-alone"), player?.quality === SOUND_ALONE);
+    show(one("#sound-alone"), qualities?.chosen === SOUND_ALONE);
     if (this.#quality.options.length !== choices.length) {
       this.#quality.replaceChildren(...choices.map(({ id, words }) => new Option(words, String(id))));
     }
-    this.#quality.value = String(player?.quality ?? AUTO);
+    this.#quality.value = String(qualities?.chosen ?? AUTO);
   }
 
   #togglePlay() {
@@ -190,25 +155,29 @@ export class Transport {
 
   /** @param {KeyboardEvent} event */
   #onKey(event) {
-    if (this.#figure.hidden || event.shiftKey || isTyping(event)) return;
-    const { key, target } = event;
-    const tenth = /^[0-9]$/.test(key) ? Number(key) : null;
-    const action = tenth === null ? this.#keys[key.length === 1 ? key.toLowerCase() : key] : () => this.#seekToTenth(tenth);
-    const focused = target instanceof Element ? target : null;
-    // The space bar presses a focused button; up, down, home and end scroll the page outside the player.
-    const isTaken =
-      (key === " " && focused?.closest("button, a")) ||
-      (/^(ArrowUp|ArrowDown|Home|End)$/.test(key) && !this.#figure.contains(focused) && !document.fullscreenElement);
-    if (!action || isTaken || (event.repeat && !key.startsWith("Arrow"))) return;
+    const { key, repeat } = event;
+    const action = this.#keys[key.length === 1 ? key.toLowerCase() : key];
+    if (!action || this.#figure.hidden || !this.#usesKeys.checked) return;
+    if (event.shiftKey || this.#isTaken(event) || (repeat && !key.startsWith("Arrow"))) return;
     event.preventDefault();
     action();
   }
 
-  /** @param {number} tenth of the debate so far */
-  #seekToTenth(tenth) {
-    const player = this.#player();
-    const end = player?.timeline?.end;
-    if (player?.canRewind && end !== undefined) player.seekTo((end * tenth) / TENTHS);
+  /**
+   * Whether a key means something else where the focus is.
+   *
+   * @param {KeyboardEvent} event
+   */
+  #isTaken(event) {
+    const { key, target } = event;
+    const focused = target instanceof Element ? target : null;
+    // A slider moves by arrows, Home and End; letters and the space bar mean nothing to it.
+    if (focused?.matches("input[type=range]")) return key.length > 1 || event.ctrlKey || event.metaKey || event.altKey;
+    if (isTyping(event)) return true;
+    if (key === " ") return focused?.closest("button, a, summary") != null;
+    // These scroll the page outside the player.
+    const scrolls = /^(ArrowUp|ArrowDown|Home|End)$/.test(key);
+    return scrolls && !this.#figure.contains(focused) && !document.fullscreenElement;
   }
 
   #listen() {
@@ -222,14 +191,6 @@ export class Transport {
     one("#pip").addEventListener("click", () => this.#togglePictureInPicture());
     this.#volume.addEventListener("input", () => this.#setVolume(Number(this.#volume.value)));
     this.#quality.addEventListener("change", () => this.#player()?.choose(Number(this.#quality.value)));
-    this.#bar.addEventListener("input", () => {
-      this.#isDragging = true;
-      this.#renderBarText(Number(this.#bar.value), Number(this.#bar.max));
-    });
-    this.#bar.addEventListener("change", () => {
-      this.#isDragging = false;
-      this.#player()?.seekTo(Number(this.#bar.value));
-    });
     for (const event of ["play", "pause", "volumechange"]) {
       video.addEventListener(event, () => this.render(this.#state, Number(one("#viewers-count").textContent)));
     }

@@ -71,7 +71,7 @@ function recording() {
 /** @param {Programme} programme */
 function open(programme) {
   player = new Player(video, {
-    now: () => clock.now(),
+    clock,
     onState: (playerState) => {
       state.player = playerState;
       render();
