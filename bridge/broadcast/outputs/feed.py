@@ -9,16 +9,16 @@ from bridge.concurrency.channel import Channel, Overflow
 
 logger = logging.getLogger(__name__)
 
-_TRACKS = 2
+_SOUND_AND_PICTURE = 2
 
 
-def packet_channel(seconds: float) -> Channel[EncodedPacket]:
-    """Queue of `seconds` of programme, both tracks together; when full, everything queued goes.
+def packet_channel(seconds: float, tracks: int = _SOUND_AND_PICTURE) -> Channel[EncodedPacket]:
+    """Queue of `seconds` of programme, all tracks together; when full, everything queued goes.
 
     A hole anywhere makes the pictures after it undecodable up to the next keyframe, so that there
     is no better packet to drop than all of them.
     """
-    return Channel(seconds * _TRACKS, Overflow.CLEAR, size=packet_seconds)
+    return Channel(seconds * tracks, Overflow.CLEAR, size=packet_seconds)
 
 
 def packet_seconds(packet: EncodedPacket) -> float:

@@ -107,7 +107,9 @@ class HlsOutput:
             fmp4.init_segment(one.parameters, picture=one.has_picture) for one in renditions
         )
         self._on_state = on_state
-        self._channel = packet_channel(_CHANNEL_SECONDS)
+        # The sound is the same in all renditions; each picture is a track of its own.
+        tracks = 1 + sum(one.has_picture for one in renditions)
+        self._channel = packet_channel(_CHANNEL_SECONDS, tracks)
         self._backlog = Backlog(grid)
         self._worker = Worker("hls-packager", self._package, on_failure=self._packager_failed)
         self._rng = random.Random()  # noqa: S311 - jitter, not a secret
