@@ -257,8 +257,62 @@ async def test_what_the_lane_uses_of_aiohttp_means_what_it_meant(hall):
     assert connection._next_keepalive_close_time > before + 900
     hall.desk.until.set_result(None)
     await wire.answer()
-    wire.send(b"POST /page HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n")
+    wire.send(b"POST /page HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n")
     await until(lambda: not connection.is_idle, "aiohttp has a request to answer")
-    wire.send(b"abc")
+    wire.send(b"\r\n\r\n")
     assert (await wire.answer())[0] == 200
     await until(lambda: connection.is_idle, "aiohttp waits again")
+
+
+@pytest.mark.parametrize("before", [b"", get("/page"), get("/live/x")])
+async def test_a_head_that_aiohttp_has_half_of_stays_its_own(hall, before):
+    wire = await hall.wire()
+    wire.send(before + b"GET /page HTTP/1.1\r\nHost: x\r\nX: ")
+    if before:
+        assert (await wire.answer())[0] == 200
+    else:
+        await asyncio.sleep(0.05)  # so that the rest comes by itself
+    asked = len(hall.desk.asked)
+    # The rest of a field, which begins like a request.
+    wire.send(b"GET /live/trap HTTP/1.1\r\n\r\n")
+    assert (await wire.answer())[1].startswith(b"from aiohttp")
+    assert len(hall.desk.asked) == asked
+    wire.send(get("/live/x"))
+    assert (await wire.answer())[1] == b"from the lane\n"
+
+
+async def test_reading_goes_on_after_a_full_buffer(hall):
+    wire = await hall.wire()
+    wire.send(get("/live/held"))
+    await until(lambda: hall.lane.held == 1, "it is held")
+    (connection,) = hall.lane.crowds._crowds[hall.desk.until].waiting
+    *whole, last = [get("/live/x", "X: " + "y" * 5000) for _ in range(4)]
+    wire.send(b"".join(whole) + last[:2500])
+    await until(lambda: len(connection._buffer) > 16 * 1024, "the buffer is full")
+    hall.desk.until.set_result(None)
+    for _ in range(4):
+        assert (await wire.answer())[0] == 200
+    wire.send(last[2500:])
+    assert (await wire.answer())[0] == 200
+
+
+async def test_a_request_that_came_by_way_of_aiohttp_counts_too(hall):
+    wires = [await hall.wire() for _ in range(51)]
+    for wire in wires[:50]:
+        # Behind another's in the same packet.
+        wire.send(get("/page") + get("/live/held"))
+        assert (await wire.answer())[0] == 200
+    await until(lambda: hall.lane.held == 50, "all are held")
+    wires[50].send(get("/page") + get("/live/held"))
+    assert [(await wires[50].answer())[0] for _ in range(2)] == [200, 503]
+    hall.desk.until.set_result(None)
+    assert {await wire.answer() for wire in wires[:50]} == {(200, b"from the lane\n")}
+
+
+async def test_a_wrong_method_is_told_the_right_ones(hall):
+    wire = await hall.wire()
+    wire.send(get("/live/x", method="PUT"))
+    head = await wire._reader.readuntil(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 405")
+    assert b"\r\nAllow: GET, HEAD, OPTIONS\r\n" in head
+    assert b"\r\nAccess-Control-Allow-Origin: *\r\n" in head

@@ -82,6 +82,7 @@ async def door():
 
     app = web.Application(middlewares=[error_middleware(no_page)])
     app.add_routes(UploadViews(origin, check).routes())
+    app.router.add_route("*", "/live/{rest:.*}", lane.view)
     app.on_response_prepare.append(add_safe_headers)
     async with (
         serving(app, lane) as (host, port),

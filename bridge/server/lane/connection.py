@@ -14,8 +14,8 @@ from aiohttp import web
 
 from bridge.server.lane import head as heads
 from bridge.server.lane.aiohttp_inside import IdleConnection
+from bridge.server.lane.refusals import BUSY, refused
 from bridge.server.origin.answers import Answer, Held
-from bridge.server.origin.routes import refusal
 
 if TYPE_CHECKING:
     from bridge.server.lane.lane import Lane
@@ -24,7 +24,6 @@ logger = logging.getLogger(__name__)
 
 _CLOGGED_SECONDS: Final = 20.0
 """A client that has taken nothing for so long is gone, or means harm."""
-_BUSY: Final = refusal(503, "Too many requests are waiting; try again.")
 
 
 class LaneConnection(IdleConnection):
@@ -41,6 +40,7 @@ class LaneConnection(IdleConnection):
         self._clogged: asyncio.TimerHandle | None = None
         self._is_full = False
         self._closing = False
+        """Nothing more is read."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
@@ -60,6 +60,8 @@ class LaneConnection(IdleConnection):
 
     def data_received(self, data: bytes) -> None:
         """Sort bytes between the lane and aiohttp."""
+        if self._closing:
+            return
         if self._head is not None or self._buffer:
             self._buffer += data
             if len(self._buffer) > heads.MAX_HEAD_BYTES and self._line is not None:
@@ -110,13 +112,13 @@ class LaneConnection(IdleConnection):
             end = self._buffer.find(heads.END)
             if not 0 <= end <= heads.MAX_HEAD_BYTES:
                 if len(self._buffer) > heads.MAX_HEAD_BYTES:
-                    self._refuse(431, "That head is too long.")
-                return
+                    self._refuse(heads.MalformedError(431, "That head is too long."))
+                break
             head, self._buffer = self._buffer[:end], self._buffer[end + len(heads.END) :]
             try:
                 self._serve(heads.parse(head))
             except heads.MalformedError as error:
-                self._refuse(error.status, error.message)
+                self._refuse(error)
         if self._is_full and self._line and len(self._buffer) <= heads.MAX_HEAD_BYTES:
             self._line.resume_reading()
             self._is_full = False
@@ -131,14 +133,14 @@ class LaneConnection(IdleConnection):
             if self._lane.crowds.hold(self, reply):
                 self._held = reply
             else:
-                self._answer(_BUSY)
+                self._answer(BUSY)
         else:
             self._read(reply)
 
     def _read(self, reply: Awaitable[Answer]) -> None:
         if not self._lane.read(reply, self):
             asyncio.ensure_future(reply).cancel()
-            self._answer(_BUSY)
+            self._answer(BUSY)
 
     def _answer(self, answer: Answer) -> None:
         head, self._head = self._head, None
@@ -156,13 +158,14 @@ class LaneConnection(IdleConnection):
         if not keeps_alive:
             self._hang_up()
 
-    def _refuse(self, status: int, message: str) -> None:
+    def _refuse(self, error: heads.MalformedError) -> None:
         if self._line is not None:
-            for buffer in self._lane.wire.buffers(refusal(status, message), keeps_alive=False):
+            for buffer in self._lane.wire.buffers(refused(error), keeps_alive=False):
                 self._line.write(buffer)
         self._hang_up()
 
     def _hang_up(self) -> None:
+        self._closing = True
         self._buffer = b""
         if self._line is not None:
             self._line.close()

@@ -14,7 +14,7 @@ END: Final = b"\r\n\r\n"
 _LINE: Final = re.compile(rb"([A-Z]{1,16}) (/live/[!-~]*) HTTP/1\.([01])")
 _FIELD: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n\0]*?)[ \t]*")
 _ETAG: Final = re.compile(r'(?:W/)?"([^"]*)"')
-_METHODS: Final = frozenset({b"GET", b"HEAD", b"OPTIONS"})
+METHODS: Final = ("GET", "HEAD", "OPTIONS")
 
 
 class MalformedError(Exception):
@@ -50,7 +50,7 @@ def parse(head: bytes) -> Head:
     line = _LINE.fullmatch(lines[0])
     if line is None:
         raise MalformedError(400, "That is no HTTP/1 request line.")
-    method, target, minor = line.groups()
+    method, target, minor = line[1].decode("ascii"), line[2].decode("ascii"), line[3]
     fields: dict[bytes, bytes] = {}
     for text in lines[1:]:
         field = _FIELD.fullmatch(text)
@@ -60,17 +60,22 @@ def parse(head: bytes) -> Head:
         fields[name] = fields[name] + b", " + field[2] if name in fields else field[2]
     if fields.get(b"content-length", b"0").strip() != b"0" or b"transfer-encoding" in fields:
         raise MalformedError(413, "Nothing is sent to these addresses.")
-    if method not in _METHODS:
-        raise MalformedError(405, "Only GET, HEAD and OPTIONS.")
-    path, _, query = target.decode("ascii").partition("?")
+    check_method(method)
+    path, _, query = target.partition("?")
     asked = Asked(
-        method=method.decode("ascii"),
+        method=method,
         path=unquote(path) if "%" in path else path,
         query=query,
         takes_gzip=takes_gzip(fields.get(b"accept-encoding", b"").decode("latin-1")),
         etags=etags(_text(fields.get(b"if-none-match"))),
     )
     return Head(asked, _keeps_alive(fields.get(b"connection", b""), minor))
+
+
+def check_method(method: str) -> None:
+    """Raise MalformedError for what is not answered here."""
+    if method not in METHODS:
+        raise MalformedError(405, f"Only {', '.join(METHODS)}.")
 
 
 def _keeps_alive(connection: bytes, minor: bytes) -> bool:

@@ -10,7 +10,8 @@ from multidict import CIMultiDict
 
 from bridge.server.lane import head as heads
 from bridge.server.lane.connection import LaneConnection
-from bridge.server.lane.crowds import Crowds
+from bridge.server.lane.crowds import Crowds, Waiting
+from bridge.server.lane.refusals import BUSY, refused
 from bridge.server.lane.wire import Wire
 from bridge.server.origin.answers import Answer, Ask, Asked, Held, Reply
 
@@ -50,11 +51,11 @@ class Lane:
         """
         return LaneConnection(self, server, keepalive_timeout=KEEP_ALIVE_SECONDS, access_log=None)
 
-    def read(self, answer: Awaitable[Answer], connection: LaneConnection) -> bool:
-        """Have `connection` get an answer that must be awaited; False when there are too many."""
+    def read(self, answer: Awaitable[Answer], waiting: Waiting) -> bool:
+        """Have `waiting` get an answer that must be awaited; False when there are too many."""
         if len(self._reads) >= _MOST_READS:
             return False
-        task = asyncio.ensure_future(_deliver(answer, connection))
+        task = asyncio.ensure_future(_deliver(answer, waiting))
         self._reads.add(task)
         task.add_done_callback(self._reads.discard)
         return True
@@ -64,18 +65,25 @@ class Lane:
         reply = self._ask(asked)
         if isinstance(reply, Answer):
             return reply
+        guest = _Guest()
         if not isinstance(reply, Held):
-            return await reply
+            if not self.read(reply, guest):
+                asyncio.ensure_future(reply).cancel()
+                return BUSY
+            return await guest.answer
+        if not self.crowds.hold(guest, reply):
+            return BUSY
         try:
-            await asyncio.wait_for(asyncio.shield(reply.until), reply.seconds)
-        except TimeoutError:
-            return reply.too_late
-        except Exception:  # noqa: BLE001 - `answer` says what it means
-            logger.debug("a held request ends with the server")
-        return reply.answer()
+            return await guest.answer
+        finally:
+            self.crowds.leave(guest, reply)
 
     async def view(self, request: web.Request) -> web.Response:
-        """Answer a request that aiohttp has read: one that was pipelined behind another's."""
+        """Answer a request that aiohttp has read: one that came behind another's, or its body."""
+        try:
+            heads.check_method(request.method)
+        except heads.MalformedError as error:
+            return _response(refused(error))
         asked = Asked(
             method=request.method,
             path=request.path,
@@ -83,10 +91,7 @@ class Lane:
             takes_gzip=heads.takes_gzip(request.headers.get("Accept-Encoding", "")),
             etags=heads.etags(request.headers.get("If-None-Match")),
         )
-        answer = await self.answer(asked)
-        return web.Response(
-            status=answer.status, headers=CIMultiDict(answer.fields), body=bytes(answer.body)
-        )
+        return _response(await self.answer(asked))
 
     async def stop(self) -> None:
         """Give up what waits for the disk. Idempotent."""
@@ -95,5 +100,23 @@ class Lane:
         await asyncio.gather(*self._reads, return_exceptions=True)
 
 
-async def _deliver(answer: Awaitable[Answer], connection: LaneConnection) -> None:
-    connection.deliver(await answer)
+def _response(answer: Answer) -> web.Response:
+    return web.Response(
+        status=answer.status, headers=CIMultiDict(answer.fields), body=bytes(answer.body)
+    )
+
+
+class _Guest:
+    """Waits like a connection of the lane."""
+
+    def __init__(self) -> None:
+        self.answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+
+    def deliver(self, answer: Answer) -> None:
+        """Let whoever waits go on, unless they left."""
+        if not self.answer.done():
+            self.answer.set_result(answer)
+
+
+async def _deliver(answer: Awaitable[Answer], waiting: Waiting) -> None:
+    waiting.deliver(await answer)

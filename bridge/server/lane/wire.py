@@ -9,6 +9,8 @@ from bridge.server.origin.answers import Answer
 
 _JOINED_BYTES: Final = 16 * 1024
 """Up to here body and head go out as one buffer; above, a copy costs more than a second one."""
+_MOST_MADE: Final = 64
+"""Answers kept, with their bodies: a crowd or two, not everybody's way through the archive."""
 _BODILESS: Final = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 
 
@@ -33,6 +35,8 @@ class Wire:
         key = (answer, keeps_alive, body)
         made = self._made.get(key)
         if made is None:
+            if len(self._made) >= _MOST_MADE:
+                self._made.clear()
             made = self._made[key] = self._make(*key)
         return made
 
