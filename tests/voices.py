@@ -10,7 +10,7 @@ from bridge.broadcast.media.loudness import integrated, measure_steps
 RATE = 48_000
 
 
-def speech(seconds: float, lufs: float, seed: int = 1) -> Samples:
+def speech(seconds: float, lufs: float, seed: int = 1, breath: float = 0.2) -> Samples:
     """Harmonics and breath in syllables, in sentences with pauses; `lufs` integrated."""
     random = np.random.default_rng(seed)
     count = round(seconds * RATE)
@@ -20,8 +20,8 @@ def speech(seconds: float, lufs: float, seed: int = 1) -> Samples:
     voice = np.zeros(count)
     for harmonic in range(1, 9):
         voice += np.sin(harmonic * phase + random.uniform(0, 6)) / harmonic
-    breath = np.convolve(random.standard_normal(count), np.ones(6) / 6, "same")
-    wave = (voice + 0.2 * breath) * _syllables(count, random)
+    hiss = np.convolve(random.standard_normal(count), np.ones(6) / 6, "same")
+    wave = (voice + breath * hiss) * _syllables(count, random)
     both = np.stack([wave, wave]).astype(np.float32)
     return at_loudness(both, lufs)
 

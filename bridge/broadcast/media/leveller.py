@@ -27,7 +27,7 @@ _RELATIVE_GATE: Final = 10 ** (-10 / 10)
 _ABOVE_BACKGROUND: Final = 10 ** (6 / 10)
 """A steady hiss or hum stays within 1 dB of its own minimum; people pause every few seconds."""
 _BACKGROUND: Final = 10 * STEPS_PER_SECOND
-"""Steps whose quietest is taken for the background."""
+"""Steps with a microphone, the quietest of which is taken for the background."""
 _KNOWN_AFTER: Final = STEPS_PER_SECOND
 _NOBODY: Final = energy_at(-90.0)
 """What is quieter is no microphone: muted, or a hole."""
@@ -76,6 +76,11 @@ class VoiceGate:
         gate = mean(self._heard) * _RELATIVE_GATE
         return mean(step for step in self._heard if step >= gate)
 
+    @property
+    def certain(self) -> bool:
+        """Whether the background is known: before, a fan may be taken for a voice."""
+        return len(self._background) >= _KNOWN_AFTER
+
     def forget(self) -> None:
         """Begin anew: another voice, or another microphone."""
         self._background.clear()
@@ -83,7 +88,7 @@ class VoiceGate:
         self.voiced = False
 
     def _floor(self) -> float:
-        if len(self._background) < _KNOWN_AFTER:
+        if not self.certain:
             return energy_at(_SURELY_VOICE)
         return max(energy_at(_ABSOLUTE_GATE), min(self._background) * _ABOVE_BACKGROUND)
 
@@ -116,17 +121,19 @@ class SideLeveller:
             self._spoken = 0
         if self._gate.voiced:
             self._spoken += 1
-            self._move()
+            if self._spoken >= _ENOUGH:
+                self._move()
 
     def _move(self) -> None:
-        if self._spoken < _ENOUGH:
-            return
         target = SIDE_TARGET - loudness(self._gate.energy)
         target = min(max(target, _LOWEST), _HIGHEST)
+        limits, approach = (_DOWN, _UP), _APPROACH
         if self._spoken <= _FIRST:
             limits, approach = (_DOWN_FIRST, _UP_FIRST), _APPROACH_FIRST
-        else:
-            limits, approach = (_DOWN, _UP), _APPROACH
+        if not self._gate.certain:
+            # Too loud is too loud whoever it is, but a fan is not to be raised.
+            self._spoken = _ENOUGH
+            limits = (_DOWN_FIRST, 0.0)
         self.gain += _part_of(target - self.gain, limits, approach)
 
 
@@ -139,6 +146,8 @@ _MASTER_APPROACH: Final = 4.0
 _MASTER_ENOUGH: Final = 3 * STEPS_PER_SECOND
 _MASTER_MEMORY: Final = 60 * STEPS_PER_SECOND
 """Steps over which the loudness of the sum is averaged; fewer in the beginning."""
+_LOUDEST: Final = energy_at(SIDE_TARGET + 6.0)
+"""What is louder is a voice whose own gain is still being found: it counts, but not for more."""
 _GATING: Final = 4
 """Steps in a gating block of BS.1770-4: the same blocks that a meter for the whole will count."""
 
@@ -161,7 +170,7 @@ class ProgrammeLeveller:
         if len(self._recent) < _GATING or block <= gate:
             return
         self._counted = min(self._counted + 1, _MASTER_MEMORY)
-        self._average += (block - self._average) / self._counted
+        self._average += (min(block, _LOUDEST) - self._average) / self._counted
         if self._counted >= _MASTER_ENOUGH:
             target = PROGRAMME_TARGET - loudness(self._average)
             target = min(max(target, _BASE - _RANGE), _BASE + _RANGE)

@@ -22,7 +22,7 @@ class Mixer:
 
     Sample n of the mix is what the sources have at start + n / 48000: the limiter looks 6 ms ahead,
     and the sources are read that much earlier to make up for it. Each source is brought to -18
-    LUFS while it speaks, the programme to -16 LUFS integrated, never above -1.5 dBTP. `placed`:
+    LUFS while it speaks, the programme to -16 LUFS integrated, never above -2 dBTP. `placed`:
     the first source is a little to the left, the last one to the right.
     """
 
