@@ -21,7 +21,7 @@ from bridge.broadcast.rtc.playout_delay import PlayoutDelay
 from bridge.broadcast.seat import Seat, SeatEvents
 from bridge.clock import Clock
 from bridge.protocol.broadcast_config import BroadcastConfig, CanvasConfig
-from bridge.protocol.messages import BroadcastReport, ProgrammeReport
+from bridge.protocol.messages import BroadcastReport, ProgrammeReport, Wanted
 from bridge.rooms.model import Side
 from bridge.settings import web_folder
 
@@ -75,9 +75,16 @@ class Broadcast:
         self._ending = False
         self._rack: Rack | None = None
         delay = PlayoutDelay(config.playout_delay_ms / 1000, config.max_playout_delay_ms / 1000)
-        events = SeatEvents(changed=self._changed.set, lost=self._ask_to_rejoin)
+        events = SeatEvents(changed=self._changed.set, lost=self._ask_to_rejoin, wants=self._want)
         self._seats = {
-            side: Seat(side, clock=clock, delay=delay, network=config.network, on=events)
+            side: Seat(
+                side,
+                clock=clock,
+                delay=delay,
+                network=config.network,
+                on=events,
+                frame_rate=config.canvas.fps,
+            )
             for side in Side
         }
         self._link = RoomLink(config.server_url, config.token, self._seats)
@@ -99,6 +106,9 @@ class Broadcast:
 
     def _ask_to_rejoin(self, side: Side, link: str, session: str) -> None:
         self._link.ask_to_rejoin(side, link, session)
+
+    def _want(self, side: Side, wanted: Wanted) -> None:
+        self._link.want(side, wanted)
 
     def _fit(self, shot: Shot) -> None:
         for seat in self._seats.values():

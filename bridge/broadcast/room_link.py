@@ -5,6 +5,7 @@ import logging
 from collections.abc import Mapping
 from typing import Protocol
 
+from bridge.broadcast.wanted_teller import WantedTeller
 from bridge.errors import InputError
 from bridge.protocol.messages import (
     BroadcastReport,
@@ -15,6 +16,7 @@ from bridge.protocol.messages import (
     SessionDescription,
     Signal,
     SignalFrom,
+    Wanted,
 )
 from bridge.protocol.room_client import RoomClient
 from bridge.rooms.model import Side
@@ -58,6 +60,7 @@ class RoomLink:
             on_signal=self._take_signal,
             on_replaced=self._take_replaced,
         )
+        self._tellers = {side: WantedTeller(side, self._client.send_signal) for side in legs}
         self._telling: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -65,6 +68,10 @@ class RoomLink:
         takers = [
             asyncio.create_task(self._answer_signals(side, queue), name=f"signals-{side}")
             for side, queue in self._queues.items()
+        ]
+        takers += [
+            asyncio.create_task(teller.run(), name=f"wanted-{side}")
+            for side, teller in self._tellers.items()
         ]
         try:
             await self._client.run()
@@ -81,6 +88,10 @@ class RoomLink:
             await self._client.send("report", report)
         except InputError as error:
             logger.info("report not taken: %s", error.message)
+
+    def want(self, side: Side, wanted: Wanted) -> None:
+        """Let a debater's browser know what is shown of him, as soon as there is a link."""
+        self._tellers[side].want(wanted)
 
     def ask_to_rejoin(self, side: Side, link: str, session: str) -> None:
         """Tell a debater that nothing comes on `link` any more."""
@@ -138,7 +149,10 @@ class RoomLink:
             )
         elif signal.description is not None and signal.description.type == "offer":
             logger.info("< %s offers %s", side, signal.link)
-            await self._client.send_signal(await self._decide(side, signal, signal.description.sdp))
+            decision = await self._decide(side, signal, signal.description.sdp)
+            await self._client.send_signal(decision)
+            if decision.description is not None:
+                self._tellers[side].address(signal.link, signal.session)
 
     async def _decide(self, side: Side, signal: SignalFrom, offer: str) -> Signal:
         """Return the answer to an offer, or why there is none, which its sender must be told."""

@@ -12,11 +12,11 @@ from bridge.broadcast.leg_report import LegMeter
 from bridge.broadcast.media.sources import AudioSource, SourceStatus, VideoSource
 from bridge.broadcast.rtc.connection import Sinks
 from bridge.broadcast.rtc.ingest import FROZEN_AFTER, Ingest
-from bridge.broadcast.rtc.needed_bit_rate import needed_bit_rate
 from bridge.broadcast.rtc.playout_delay import PlayoutDelay
+from bridge.broadcast.wanted import Shown
 from bridge.clock import Clock
 from bridge.protocol.broadcast_config import ANYWHERE, NetworkConfig
-from bridge.protocol.messages import IngestReport, IngestState, MediaState
+from bridge.protocol.messages import IngestReport, IngestState, MediaState, Wanted
 from bridge.rooms.model import Side
 
 logger = logging.getLogger(__name__)
@@ -35,6 +35,8 @@ class SeatEvents:
     changed: Callable[[], None]
     lost: Callable[[Side, str, str], None]
     """Side, link and session of a connection on which nothing comes any more."""
+    wants: Callable[[Side, Wanted], None] = lambda _side, _wanted: None
+    """What his tiles can show, whenever it may have changed."""
 
 
 class Seat:
@@ -48,6 +50,7 @@ class Seat:
         delay: PlayoutDelay,
         on: SeatEvents,
         network: NetworkConfig = ANYWHERE,
+        frame_rate: int = 30,
     ) -> None:
         self.side = side
         self.camera = VideoSource(side.value)
@@ -56,6 +59,8 @@ class Seat:
         self._media: MediaState | None = None
         self._clock = clock
         self._on = on
+        self._frame_rate = frame_rate
+        self._screens_before = 0
         self._meter = LegMeter()
         self._tiles: Mapping[str, tuple[int, int]] = {}
         self._moved = asyncio.Event()
@@ -100,6 +105,8 @@ class Seat:
             self._leaving = None
         if media == self._media:
             return
+        if media.screen and not (self._media and self._media.screen):
+            self._screens_before = self.screen.received
         self._media = media
         self._ingest.expect_media(expected=media.camera or media.microphone or media.screen)
         if media.camera:
@@ -116,15 +123,23 @@ class Seat:
     def fit(self, tiles: Mapping[str, tuple[int, int]]) -> None:
         """Let the debater send what his tiles can show; `tiles`: width and height by source."""
         self._tiles = tiles
-        shown = [tiles[name] for name in (self.camera.name, self.screen.name) if name in tiles]
-        if self._media is not None and self._media.screen and self.screen.name not in tiles:
-            # Its scene begins with its first picture, which should not have to be small.
-            shown.append(_SCREEN_TO_COME)
-        self._ingest.limit_bit_rate(needed_bit_rate(shown))
+        shown = self._shown()
+        self._ingest.limit_bit_rate(shown.bit_rate)
+        self._on.wants(self.side, shown.wanted(self._frame_rate))
 
     def report(self) -> IngestReport:
         """Return what came since the last report."""
         return self._meter.report(self._ingest.stats, self._clock.monotonic())
+
+    def _shown(self) -> Shown:
+        camera = self._tiles.get(self.camera.name)
+        screen = self._tiles.get(self.screen.name)
+        media = self._media or MediaState(camera=False)
+        if screen is None and media.screen and self.screen.received == self._screens_before:
+            # Its scene begins with its first picture, which should not have to be small.
+            screen = _SCREEN_TO_COME
+        hidden = (media.camera and camera is None) + (media.screen and screen is None)
+        return Shown(camera=camera, screen=screen, hidden=hidden)
 
     async def _linger(self) -> None:
         with suppress(TimeoutError):

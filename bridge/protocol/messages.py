@@ -73,6 +73,26 @@ class ErrorBody(Message):
     message: str
 
 
+class WantedPicture(Message):
+    """What a tile can show of a picture: more would be thrown away, less be scaled up."""
+
+    width: Annotated[int, Field(ge=2, le=4096)]
+    height: Annotated[int, Field(ge=2, le=4096)]
+    fit: Literal["cover", "contain"]
+    frame_rate: Annotated[int, Field(alias="frameRate", ge=1, le=60)]
+    bit_rate: Annotated[int, Field(alias="bitRate", ge=50_000, le=10_000_000)]
+    """Bits per second, without sound and headers."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Wanted(Message):
+    """What the programme shows of a debater now; None: nothing, so the least is enough."""
+
+    camera: WantedPicture | None = None
+    screen: WantedPicture | None = None
+
+
 class Signal(Message):
     """`signal` to the server: one step of a negotiation, for another seat."""
 
@@ -87,12 +107,14 @@ class Signal(Message):
     """The bridge gets nothing on this link any more: its owner makes the next one."""
     refusal: ErrorBody | None = None
     """Why the bridge cannot take the link's offer."""
+    wanted: Wanted | None = None
+    """How large the bridge can show what comes on this link."""
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
-        steps = (self.description, self.candidate, self.rejoin, self.refusal)
+        steps = (self.description, self.candidate, self.rejoin, self.refusal, self.wanted)
         if sum(step is not None for step in steps) != 1:
-            message = "a signal carries one of description, candidate, rejoin and refusal"
+            message = "a signal carries one of description, candidate, rejoin, refusal and wanted"
             raise ValueError(message)
         return self
 
@@ -108,6 +130,7 @@ class SignalFrom(Message):
     candidate: IceCandidate | None = None
     rejoin: Literal[True] | None = None
     refusal: ErrorBody | None = None
+    wanted: Wanted | None = None
 
 
 class IngestState(StrEnum):

@@ -183,8 +183,8 @@ class Signalling:
 
     async def _signal(self, connection: str, signal: Signal) -> Ack:
         sender = self._presence.find(connection)
-        if (signal.rejoin or signal.refusal) and sender.seat != BRIDGE_SEAT:
-            words = "Only the bridge refuses offers and tells others to rejoin."
+        if (signal.rejoin or signal.refusal or signal.wanted) and sender.seat != BRIDGE_SEAT:
+            words = "Only the bridge refuses offers, tells others to rejoin and what it wants."
             raise InputError(words, code="token_role")
         if signal.description is not None:
             check_sdp(signal.description.sdp)
@@ -198,6 +198,7 @@ class Signalling:
                 "candidate": signal.candidate,
                 "rejoin": signal.rejoin,
                 "refusal": signal.refusal,
+                "wanted": signal.wanted,
             }
         )
         await self.server.emit("signal", dump(message), to=receiver.connection)

@@ -3,13 +3,16 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+import av
+import numpy as np
 import pytest
 
 from bridge.broadcast.media.sources import SourceStatus
 from bridge.broadcast.rtc.playout_delay import PlayoutDelay
 from bridge.broadcast.seat import Seat, SeatEvents
+from bridge.broadcast.wanted import Shown
 from bridge.clock import SystemClock
-from bridge.protocol.messages import IngestState, MediaState
+from bridge.protocol.messages import IngestState, MediaState, Wanted
 from bridge.rooms.model import Side
 from tests.helpers import until
 from tests.rtc import CameraTrack, Sender
@@ -21,12 +24,21 @@ class Rig:
     def __init__(self) -> None:
         self.clock = SystemClock()
         self.lost: list[tuple[Side, str, str]] = []
+        self.wanted = Wanted()
         self.seat = Seat(
             Side.PROPOSITION,
             clock=self.clock,
             delay=PlayoutDelay(0.1, 1.0),
-            on=SeatEvents(changed=lambda: None, lost=lambda *lost: self.lost.append(lost)),
+            on=SeatEvents(
+                changed=lambda: None,
+                lost=lambda *lost: self.lost.append(lost),
+                wants=self._want,
+            ),
         )
+
+    def _want(self, side: Side, wanted: Wanted) -> None:
+        assert side is Side.PROPOSITION
+        self.wanted = wanted
 
     @property
     def state(self) -> IngestState:
@@ -110,3 +122,58 @@ async def test_the_report_tells_what_comes(rig: Rig) -> None:
     assert report.kbps > 10
     assert report.lost_percent < 5
     await sender.close()
+
+
+async def test_a_picture_that_changes_its_size_is_held_until_the_new_size_is_there(
+    rig: Rig,
+) -> None:
+    sizes = [(1280, 720), (824, 464), (640, 360)]
+    camera = CameraTrack(size=sizes[0])
+    sender = Sender(camera)
+    await rig.connect(sender, "one.1")
+    seen: list[tuple[int, int]] = []
+    lumas: list[float] = []
+
+    def look() -> bool:
+        """As each tick of the programme does."""
+        view = rig.seat.camera.current(rig.clock.monotonic())
+        assert view.status is SourceStatus.LIVE, "no slate, not even frozen"
+        assert view.picture is not None
+        if seen[-1:] != [(view.picture.width, view.picture.height)]:
+            seen.append((view.picture.width, view.picture.height))
+        luma = np.frombuffer(memoryview(view.picture.planes[0]), np.uint8)
+        lumas.append(float(luma[luma.size // 2]))
+        return seen[-1] == camera.size
+
+    for size in sizes:
+        camera.size = size
+        await until(look, f"pictures of {size}")
+        for _ in range(30):
+            look()
+            await asyncio.sleep(1 / 60)
+    assert seen == sizes
+    assert min(lumas) > 60, "never black: the colour is 81"
+    await sender.close()
+
+
+async def test_his_browser_is_asked_for_what_his_tiles_show(rig: Rig) -> None:
+    seat = rig.seat
+    seat.fit({"proposition": (616, 464), "opposition": (616, 464)})
+    assert rig.wanted == Shown(camera=(616, 464)).wanted(30)
+    seat.show(MediaState(screen=True))
+    # The screen's scene begins with its first picture, which should not have to be small.
+    assert rig.wanted.screen is not None
+    assert rig.wanted.screen.width > 800
+    picture = av.VideoFrame(320, 180, "yuv420p")
+    seat.screen.put(picture, rig.clock.monotonic())
+    tiles = {"proposition": (304, 228), "opposition": (304, 228)}
+    seat.fit({**tiles, "proposition-screen": (928, 582)})
+    assert rig.wanted == Shown(camera=(304, 228), screen=(928, 582)).wanted(30)
+    # The opponent shares one as well, which is newer.
+    seat.fit({**tiles, "opposition-screen": (928, 582)})
+    assert rig.wanted == Shown(camera=(304, 228)).wanted(30)
+    seat.fit({})
+    assert rig.wanted == Wanted()
+    seat.show(MediaState())
+    seat.show(MediaState(screen=True))
+    assert rig.wanted.screen is not None, "another screen is to come"

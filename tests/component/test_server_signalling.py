@@ -22,6 +22,8 @@ REPORT = {
 }
 OFFER = {"type": "offer", "sdp": "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n"}
 
+WANTED_CAMERA = {"width": 618, "height": 466, "fit": "cover", "frameRate": 30, "bitRate": 1_294_000}
+
 
 class Peer:
     """A Socket.IO client and everything it was told."""
@@ -284,9 +286,15 @@ async def test_arguments_that_are_missing_or_too_many_are_no_crash(hall, caplog)
 
 
 @pytest.mark.parametrize(
-    "step", [{"rejoin": True}, {"refusal": {"code": "udp_ports", "message": "No free UDP port."}}]
+    "step",
+    [
+        {"rejoin": True},
+        {"refusal": {"code": "udp_ports", "message": "No free UDP port."}},
+        {"wanted": {"camera": WANTED_CAMERA}},
+        {"wanted": {}},
+    ],
 )
-async def test_only_the_bridge_refuses_offers_and_tells_others_to_rejoin(hall, step):
+async def test_only_the_bridge_refuses_offers_tells_others_to_rejoin_and_what_it_wants(hall, step):
     bridge, debater = await hall.seat(Role.BROADCAST), await hall.seat(Role.PROPOSITION)
     told = {"to": "proposition", "session": debater.you["session"], "link": "a.1", **step}
     assert (await bridge.call("signal", told))["ok"]
@@ -294,6 +302,11 @@ async def test_only_the_bridge_refuses_offers_and_tells_others_to_rejoin(hall, s
     assert debater.signals[-1].items() >= {"from": "bridge", "link": "a.1", **step}.items()
     wrong = {"to": "bridge", "session": bridge.you["session"], "link": "a.1", **step}
     assert (await debater.call("signal", wrong))["error"]["code"] == "token_role"
+    assert (await bridge.call("signal", wrong))["error"]["code"] == "not_there", "to itself"
+    opponent = await hall.seat(Role.OPPOSITION)
+    wrong = {"to": "opposition", "session": opponent.you["session"], "link": "a~b.1", **step}
+    assert (await debater.call("signal", wrong))["error"]["code"] == "token_role"
+    assert not opponent.signals
     both = {**told, "candidate": {"candidate": ""}}
     assert (await bridge.call("signal", both))["error"]["code"] == "invalid"
 

@@ -9,6 +9,7 @@ from bridge.protocol.messages import (
     Join,
     Signal,
     SignalFrom,
+    Wanted,
     dump,
 )
 from bridge.protocol.tokens import TokenSigner
@@ -67,6 +68,35 @@ def test_a_signal_carries_exactly_one_thing():
     for bad in ({}, {"description": description, "candidate": candidate}):
         with pytest.raises(ValidationError):
             Signal.model_validate({**base, **bad})
+
+
+PICTURE = {"width": 618, "height": 466, "fit": "cover", "frameRate": 30, "bitRate": 1_294_000}
+
+
+def test_what_is_wanted_is_told_in_the_words_of_browsers_and_a_picture_may_be_missing():
+    signal = Signal.model_validate(
+        {"to": "proposition", "session": "abcdefgh", "link": "a.1", "wanted": {"camera": PICTURE}}
+    )
+    assert signal.wanted is not None
+    assert signal.wanted.screen is None
+    assert dump(signal)["wanted"] == {"camera": PICTURE}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"width": 0},
+        {"height": 5000},
+        {"fit": "fill"},
+        {"frameRate": 0},
+        {"bitRate": 1},
+        {"bitRate": 10**9},
+        {"unknown": 1},
+    ],
+)
+def test_what_nobody_can_want_is_refused(wrong):
+    with pytest.raises(ValidationError):
+        Wanted.model_validate({"screen": {**PICTURE, **wrong}})
 
 
 @pytest.mark.parametrize(

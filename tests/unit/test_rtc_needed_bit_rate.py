@@ -18,6 +18,11 @@ def test_a_small_tile_still_gets_a_face_and_who_is_not_shown_his_voice():
     assert needed_bit_rate([]) == needed_bit_rate([(2, 2)])
 
 
+def test_what_is_not_shown_costs_little():
+    shown, both = needed_bit_rate([(616, 464)]), needed_bit_rate([(616, 464)], hidden=1)
+    assert shown < both < shown + 200_000
+
+
 def test_a_shared_screen_comes_on_top():
     camera, both = needed_bit_rate([(300, 200)]), needed_bit_rate([(300, 200), (900, 600)])
     assert both > camera + 1_500_000

@@ -49,6 +49,61 @@ describe("the leg to the bridge", () => {
     link.close();
   });
 
+  it("sends what fills the tiles, also of another track and on the next connection", async () => {
+    const { bench, link } = newLink();
+    bench.tracks.camera = new FakeTrack("video", 720);
+    link.follow(ON, ACK);
+    await settle();
+    const encoding = (/** @type {number} */ index) => bench.pc.transceivers[index]?.sender.parameters.encodings[0];
+    const camera = { width: 618, height: 466, fit: "cover", frameRate: 25, bitRate: 1_294_000 };
+    const want = (/** @type {string} */ name, /** @type {object} */ wanted) =>
+      link.take(/** @type {any} */ ({ from: "bridge", session: "bridge-1", link: name, wanted }));
+    want("pro-1.0", { camera: { ...camera, height: 20 } });
+    await settle();
+    assert.equal(encoding(1)?.maxBitrate, 1_500_000, "of an older connection");
+
+    const first = { priority: "high", networkPriority: "high" };
+    const filled = { ...first, active: true, maxFramerate: 25, maxBitrate: 1_294_000 };
+    want("pro-1.1", { camera });
+    await settle();
+    assert.deepEqual(encoding(0), first);
+    assert.deepEqual(encoding(1), { ...filled, scaleResolutionDownBy: 720 / 466 });
+    assert.deepEqual(encoding(2), {
+      ...first, active: false, maxFramerate: 5, maxBitrate: 100_000, scaleResolutionDownBy: 1,
+    });
+    await link.replaceTrack("camera", /** @type {any} */ (new FakeTrack("video", 1080)));
+    assert.deepEqual(encoding(1), { ...filled, scaleResolutionDownBy: 1080 / 466 });
+    bench.pc.becomes("connected");
+    link.take(/** @type {any} */ ({ from: "bridge", session: "bridge-1", link: "pro-1.1", rejoin: true }));
+    await settle();
+    assert.equal(bench.connections.length, 2);
+    assert.deepEqual(encoding(1), { ...filled, scaleResolutionDownBy: 720 / 466 });
+    link.close();
+  });
+
+  it("survives a browser that refuses the parameters", async (context) => {
+    const warn = context.mock.method(console, "warn", () => {});
+    const { bench, link } = newLink();
+    bench.tracks.camera = new FakeTrack("video", 720);
+    link.follow(ON, ACK);
+    await settle();
+    const sender = bench.pc.transceivers[1]?.sender;
+    assert.ok(sender);
+    sender.refuses = true;
+    const camera = { width: 618, height: 466, fit: "cover", frameRate: 30, bitRate: 1_294_000 };
+    const want = () =>
+      link.take(/** @type {any} */ ({ from: "bridge", session: "bridge-1", link: "pro-1.1", wanted: { camera } }));
+    want();
+    await settle();
+    assert.match(String(warn.mock.calls[0]?.arguments), /camera not limited/);
+    sender.refuses = false;
+    want();
+    await settle();
+    assert.equal(sender.parameters.encodings[0]?.maxBitrate, 1_294_000);
+    assert.equal(bench.connections.length, 1);
+    link.close();
+  });
+
   it("makes the next connection at once when the bridge gets nothing on this one", async () => {
     const { bench, link } = newLink();
     link.follow(ON, ACK);

@@ -10,14 +10,14 @@ export class FakeTrack {
   enabled = true;
   stopped = false;
 
-  /** @param {string} kind @param {number} [height] */
+  /** @param {string} kind @param {number} [height] of a picture of 16:9 */
   constructor(kind, height) {
     this.kind = kind;
     this.height = height;
   }
 
   getSettings() {
-    return { height: this.height };
+    return { width: this.height && (this.height * 16) / 9, height: this.height };
   }
 
   stop() {
@@ -28,6 +28,8 @@ export class FakeTrack {
 class FakeSender {
   /** @type {any} */
   track = null;
+  /** Whether parameters are refused. */
+  refuses = false;
   parameters = { encodings: [/** @type {Record<string, number>} */ ({})] };
 
   /** @param {any} track */
@@ -41,6 +43,7 @@ class FakeSender {
 
   /** @param {any} parameters */
   async setParameters(parameters) {
+    if (this.refuses) throw new DOMException("not now", "InvalidModificationError");
     this.parameters = parameters;
   }
 }

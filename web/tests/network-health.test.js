@@ -9,7 +9,7 @@ import { HealthReports, SteadyHealth, judge, snapshotOf } from "../static/js/lib
 /** @type {Snapshot} */
 const START = {
   at: 0, connected: true, cameraOn: true, bytesSent: 0, bytesReceived: 0, picturesSent: 0, picturesReceived: 0,
-  sourceRate: 30, roundTrip: 0.04, lost: 0, limitation: "none",
+  sourceRate: 30, roundTrip: 0.04, lost: 0, limitation: "none", enoughKbps: 900,
 };
 /** A second later: 1.4 Mb/s and 30 pictures. @param {Partial<Snapshot>} [rest] @returns {Snapshot} */
 function later(rest = {}) {
@@ -24,6 +24,7 @@ describe("the health of a leg", () => {
     assert.deepEqual(judge(START, later({ lost: 0.0123 })), {
       health: { health: "good", kbps: 1400, round_trip_ms: 40, lost_percent: 1.2, pictures_per_second: 30 },
       starved: false,
+      sourceRate: 30,
       sounds: true,
       pictures: true,
     });
@@ -88,8 +89,15 @@ describe("a snapshot", () => {
   it("adds up the streams, and takes pictures of the camera alone", () => {
     assert.deepEqual(snapshotOf(stats, known), {
       at: 5, connected: true, cameraOn: true, bytesSent: 1110, bytesReceived: 5, picturesSent: 7,
-      picturesReceived: 2, sourceRate: 29, roundTrip: 0.06, lost: 0.1, limitation: "bandwidth",
+      picturesReceived: 2, sourceRate: 29, roundTrip: 0.06, lost: 0.1, limitation: "bandwidth", enoughKbps: 900,
     });
+  });
+
+  it("expects no more than the camera is asked for", () => {
+    const small = snapshotOf(stats, { ...known, limits: { maxFramerate: 5, maxBitrate: 100_000 } });
+    assert.deepEqual([small.sourceRate, small.enoughKbps], [5, 60]);
+    const hidden = judge(START, later({ ...small, at: 1000, bytesSent: 12_000, picturesSent: 5, lost: 0 }));
+    assert.deepEqual([hidden.health.health, hidden.starved, hidden.sourceRate], ["good", false, 5]);
   });
 
   it("takes the path's round trip until a report has come, and knows no loss", () => {
@@ -117,7 +125,7 @@ describe("the word that people see", () => {
 
 describe("reports to the server", () => {
   /** @param {NetworkHealth} word @returns {Leg} */
-  const leg = (word) => ({ health: { health: word, kbps: 1 }, starved: false, sounds: true, pictures: true });
+  const leg = (word) => ({ health: { health: word, kbps: 1 }, starved: false, sourceRate: 30, sounds: true, pictures: true });
 
   it("are sent at a change of a word, and every ten seconds", () => {
     const reports = new HealthReports();

@@ -4,8 +4,9 @@ import { describe, it } from "node:test";
 import { PEER_STEPS, UplinkPriority } from "../static/js/lib/uplink-priority.js";
 
 /** @import { LegHealth } from "../static/js/lib/messages.js" */
+/** @import { WatchedLeg } from "../static/js/lib/uplink-priority.js" */
 
-/** @param {Partial<LegHealth>} [health] @param {boolean} [starved] */
+/** @param {Partial<LegHealth>} [health] @param {boolean} [starved] @returns {WatchedLeg} */
 function leg(health = {}, starved = false) {
   return { health: { health: /** @type {const} */ ("good"), kbps: 1500, pictures_per_second: 30, ...health }, starved };
 }
@@ -51,6 +52,12 @@ describe("two uplinks from one laptop", () => {
     feed(leg(), 4, 4);
     feed(leg({}, true), 5, 8);
     feed(leg({ pictures_per_second: 8 }), 9, 20);
+    assert.deepEqual(steps, []);
+  });
+
+  it("does not mind few pictures of a camera that is hardly shown", () => {
+    const { steps, feed } = newUplink();
+    feed({ ...leg({ health: "fair", pictures_per_second: 5 }), sourceRate: 5 }, 0, 40);
     assert.deepEqual(steps, []);
   });
 

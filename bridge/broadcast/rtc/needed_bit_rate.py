@@ -9,21 +9,27 @@ _FULL_PIXELS: Final = 1280 * 720
 _EXPONENT: Final = 0.75
 """Half the pixels need more than half the bits: what is left is edges (the usual rule)."""
 _LEAST: Final = 350_000
+_HIDDEN: Final = 100_000
+"""What browsers send of a picture that is not shown (web/static/js/lib/wanted-encoding.js)."""
 _SOUND: Final = 64_000
 _HEADROOM: Final = 1.15
 """For what is sent again, and for headers."""
 
 
-def needed_bit_rate(tiles: Iterable[tuple[int, int]]) -> int:
+def needed_bit_rate(tiles: Iterable[tuple[int, int]], *, hidden: int = 0) -> int:
     """Return bits per second for pictures that fill tiles of these widths and heights, and sound.
 
-    A picture of 16:9 that covers a tile is larger than it: what is cut off is sent as well.
+    `hidden` counts the pictures that come besides and are not shown.
     """
-    pictures = sum(_picture(width, height) for width, height in tiles)
+    pictures = sum(picture_bit_rate(width, height) for width, height in tiles) + hidden * _HIDDEN
     return round((max(pictures, _LEAST) + _SOUND) * _HEADROOM)
 
 
-def _picture(width: int, height: int) -> float:
+def picture_bit_rate(width: int, height: int) -> int:
+    """Return bits per second for a picture that fills a tile of this width and height.
+
+    A picture of 16:9 that covers a tile is larger than it: what is cut off is sent as well.
+    """
     covering = max(width, height * 16 / 9) * max(height, width * 9 / 16)
     share: float = min(1.0, covering / _FULL_PIXELS) ** _EXPONENT
-    return max(_LEAST, _FULL * share)
+    return max(_LEAST, round(_FULL * share))

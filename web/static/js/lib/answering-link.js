@@ -45,7 +45,7 @@ export class AnsweringLink {
 
   /** @param {SignalFrom} signal */
   take(signal) {
-    if (signal.rejoin || signal.refusal) return;
+    if (signal.rejoin || signal.refusal || signal.wanted) return;
     const number = this.#numberOf(signal.link);
     if (number > this.#number && signal.description?.type === "offer") this.#open(signal.link, number);
     if (number === this.#number) this.#connection?.take(signal);

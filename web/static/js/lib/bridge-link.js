@@ -7,7 +7,7 @@ import { OfferingLink } from "./offering-link.js";
 
 const SHAPE = {
   direction: /** @type {const} */ ("sendonly"),
-  // 540 lines are what a half of the picture shows, and what the bridge can decode twice.
+  // Until the bridge says what it shows: a half of the picture at least, and what it decodes twice.
   camera: { maxBitrate: 1_500_000, maxFramerate: 30, height: 540 },
   // Before what only the opponent sees.
   priority: /** @type {const} */ ("high"),

@@ -1,8 +1,9 @@
 // One RTCPeerConnection of a link: perfect negotiation, candidates, sender limits, and its end.
 
 import { KINDS } from "./messages.js";
+import { encodingFor } from "./wanted-encoding.js";
 
-/** @import { Description, Kind, Step, Tracks } from "./messages.js" */
+/** @import { Description, Kind, Step, Tracks, Wanted } from "./messages.js" */
 
 /**
  * @typedef {{
@@ -11,6 +12,7 @@ import { KINDS } from "./messages.js";
  *   polite: boolean,
  *   direction: "sendrecv"|"sendonly",
  *   camera: CameraLimits,
+ *   wanted?: Wanted,
  *   priority: "high"|"low",
  *   tracks: Tracks,
  *   patience: number,
@@ -20,7 +22,8 @@ import { KINDS } from "./messages.js";
  *   onLost: (reason: string) => void,
  *   create?: (configuration: RTCConfiguration) => RTCPeerConnection,
  * }} ConnectionOptions `offers`: makes the first offer. `patience`: milliseconds it may be
- *   disconnected. `priority` is that of the pictures; sound is always high. `tracks` is read
+ *   disconnected. `wanted`, if there, decides the size and rates of pictures in place of `camera`.
+ *   `priority` is that of the pictures; sound is always high. `tracks` is read
  *   whenever transceivers are made. `onReceivers` gets the opponent's
  *   tracks in the order of the m-lines. `onLost` is called at most once.
  * @typedef {{maxBitrate: number, maxFramerate: number, height?: number, off?: boolean}} CameraLimits
@@ -49,6 +52,7 @@ export class Connection {
   #speakerStream = new MediaStream();
   #screenStream = new MediaStream();
   #camera;
+  #wanted;
   /** One change after the other: a browser refuses two at once. */
   #limiting = Promise.resolve();
   /** @type {RTCIceCandidateInit[]} */
@@ -65,6 +69,7 @@ export class Connection {
   constructor(options) {
     this.#options = options;
     this.#camera = options.camera;
+    this.#wanted = options.wanted;
     const create = options.create ?? ((configuration) => new RTCPeerConnection(configuration));
     const pc = (this.#pc = create({ iceServers: options.iceServers, bundlePolicy: "max-bundle" }));
     pc.onnegotiationneeded = () => this.#offer();
@@ -131,6 +136,16 @@ export class Connection {
    */
   async limit(camera) {
     this.#camera = camera;
+    await this.#limitSenders();
+  }
+
+  /**
+   * Sends pictures for other tiles from now on; without negotiation.
+   *
+   * @param {Wanted} wanted
+   */
+  async want(wanted) {
+    this.#wanted = wanted;
     await this.#limitSenders();
   }
 
@@ -278,6 +293,9 @@ export class Connection {
       // Rather a softer face than one that stutters. But Chrome makes the very first picture small,
       // before it knows what the network carries, and then keeps it so for a minute: not at first.
       parameters.degradationPreference = this.#settled ? "maintain-framerate" : "maintain-resolution";
+    }
+    if (this.#wanted && kind !== "microphone") {
+      Object.assign(encoding, encodingFor(sender.track?.getSettings() ?? {}, this.#wanted[kind]));
     }
     try {
       await sender.setParameters(parameters);

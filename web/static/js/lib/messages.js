@@ -39,16 +39,26 @@
  * @typedef {{type: "offer"|"answer", sdp: string}} Description
  * @typedef {{
  *   description?: Description, candidate?: RTCIceCandidateInit, rejoin?: undefined,
- *   refusal?: undefined,
+ *   refusal?: undefined, wanted?: undefined,
  * }} Step one step of a negotiation: a description or a candidate
- * @typedef {{rejoin: true, refusal?: undefined, description?: undefined, candidate?: undefined}} Rejoin
- *   the bridge gets nothing on this link any more
+ * @typedef {{
+ *   rejoin: true, refusal?: undefined, description?: undefined, candidate?: undefined, wanted?: undefined,
+ * }} Rejoin the bridge gets nothing on this link any more
  * @typedef {{
  *   refusal: {code: string, message: string}, rejoin?: undefined, description?: undefined,
- *   candidate?: undefined,
+ *   candidate?: undefined, wanted?: undefined,
  * }} Refusal the bridge cannot take the link's offer
+ * @typedef {{
+ *   width: number, height: number, fit: "cover"|"contain", frameRate: number, bitRate: number,
+ * }} WantedPicture pixels of a tile, pictures and bits per second
+ * @typedef {{camera?: WantedPicture, screen?: WantedPicture}} Wanted what the programme shows of a
+ *   debater; a picture that is missing is not shown
+ * @typedef {{
+ *   wanted: Wanted, rejoin?: undefined, refusal?: undefined, description?: undefined,
+ *   candidate?: undefined,
+ * }} Wish how large the bridge can show what comes on this link
  * @typedef {Step & {to: Side|"bridge", session: string, link: string}} Signal
- * @typedef {(Step|Rejoin|Refusal) & {from: Side|"bridge", session: string, link: string}} SignalFrom
+ * @typedef {(Step|Rejoin|Refusal|Wish) & {from: Side|"bridge", session: string, link: string}} SignalFrom
  * @typedef {"microphone"|"camera"|"screen"} Kind
  * @typedef {Record<Kind, MediaStreamTrack|null>} Tracks
  */

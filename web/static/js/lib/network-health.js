@@ -6,11 +6,12 @@
  * @typedef {{
  *   at: number, connected: boolean, cameraOn: boolean, bytesSent: number, bytesReceived: number,
  *   picturesSent: number, picturesReceived: number, sourceRate: number|null,
- *   roundTrip: number|null, lost: number|null, limitation: string,
+ *   roundTrip: number|null, lost: number|null, limitation: string, enoughKbps: number,
  * }} Snapshot counters of one connection. `at` in milliseconds, `roundTrip` in seconds, `lost` from
- *   0 to 1, `sourceRate` is what the camera gives, in pictures per second
+ *   0 to 1, `sourceRate` is what the camera gives within its limit, in pictures per second,
+ *   `enoughKbps` what is no hardship
  * @typedef {{
- *   health: LegHealth, starved: boolean, sounds: boolean, pictures: boolean,
+ *   health: LegHealth, starved: boolean, sourceRate: number|null, sounds: boolean, pictures: boolean,
  * }} Leg `starved`: the network takes less than the camera's limit. `sounds`, `pictures`: anything,
  *   and any picture, came since the last snapshot
  * @typedef {{bridge: Leg, peer: Leg|null}} Sample
@@ -22,6 +23,8 @@ const FAIR = { lostPercent: 3, roundTripMs: 300, pictureShare: 0.8 };
 const POOR = { lostPercent: 8, roundTripMs: 600, pictureShare: 0.5 };
 /** Less than this, when the browser says that the network holds it back, is too little for a face. */
 const STARVED_KBPS = 900;
+/** And this part of its limit, of a camera that is asked for little: its tile is small. */
+const STARVED_SHARE = 0.6;
 const POOR_KBPS = 250;
 /** A change of the word must be seen this often in a row; that a connection is lost, once. */
 const SEEN = 3;
@@ -35,10 +38,13 @@ const WORDS = ["good", "fair", "poor", "lost"];
  * The plain counters of one connection.
  *
  * @param {Iterable<any>} stats what getStats found; its types differ from browser to browser
- * @param {{at: number, connected: boolean, cameraOn: boolean, cameraMid: string|null}} known
+ * @param {{
+ *   at: number, connected: boolean, cameraOn: boolean, cameraMid: string|null,
+ *   limits?: RTCRtpEncodingParameters,
+ * }} known `limits` are those of the camera
  * @returns {Snapshot}
  */
-export function snapshotOf(stats, { at, connected, cameraOn, cameraMid }) {
+export function snapshotOf(stats, { at, connected, cameraOn, cameraMid, limits = {} }) {
   const found = [...stats];
   const sent = found.filter(({ type }) => type === "outbound-rtp");
   const received = found.filter(({ type }) => type === "inbound-rtp");
@@ -54,10 +60,11 @@ export function snapshotOf(stats, { at, connected, cameraOn, cameraMid }) {
     bytesReceived: sum(received, "bytesReceived"),
     picturesSent: camera?.framesSent ?? 0,
     picturesReceived: sum(received, "framesReceived"),
-    sourceRate: source?.framesPerSecond ?? null,
+    sourceRate: source?.framesPerSecond ? Math.min(source.framesPerSecond, limits.maxFramerate ?? Infinity) : null,
     roundTrip: greatest(reports, "roundTripTime") ?? pair?.currentRoundTripTime ?? null,
     lost: lossOf(reports, sent),
     limitation: camera?.qualityLimitationReason ?? "none",
+    enoughKbps: Math.min(STARVED_KBPS, (STARVED_SHARE * (limits.maxBitrate ?? Infinity)) / 1000),
   };
 }
 
@@ -105,14 +112,15 @@ function lossOf(reports, sent) {
  * @returns {Leg}
  */
 export function judge(before, now) {
+  const { connected, sourceRate } = now;
   if (!before || now.at <= before.at) {
-    const health = now.connected ? "good" : "lost";
-    return { health: { health, kbps: 0 }, starved: false, sounds: now.connected, pictures: now.connected };
+    const health = connected ? "good" : "lost";
+    return { health: { health, kbps: 0 }, starved: false, sourceRate, sounds: connected, pictures: connected };
   }
   const seconds = (now.at - before.at) / 1000;
   const kbps = Math.round(Math.max(0, now.bytesSent - before.bytesSent) / 125 / seconds);
   const rate = Math.max(0, now.picturesSent - before.picturesSent) / seconds;
-  const starved = now.cameraOn && now.limitation === "bandwidth" && kbps < STARVED_KBPS;
+  const starved = now.cameraOn && now.limitation === "bandwidth" && kbps < now.enoughKbps;
   /** @type {LegHealth} */
   const health = { health: "good", kbps };
   if (now.roundTrip !== null) health.round_trip_ms = Math.round(now.roundTrip * 1000);
@@ -122,6 +130,7 @@ export function judge(before, now) {
   return {
     health,
     starved,
+    sourceRate,
     sounds: now.bytesReceived > before.bytesReceived,
     pictures: now.picturesReceived > before.picturesReceived,
   };
@@ -218,6 +227,7 @@ class LegWatch {
       connected: pc?.connectionState === "connected",
       cameraOn: Boolean(camera?.sender.track),
       cameraMid: camera?.mid ?? null,
+      limits: camera?.sender.getParameters().encodings?.[0],
     });
     const leg = judge(this.#before, now);
     this.#before = now;

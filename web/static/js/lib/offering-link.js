@@ -4,7 +4,7 @@ import { pauseAfter } from "./backoff.js";
 import { Connection } from "./connection.js";
 
 /** @import { CameraLimits, ConnectionOptions } from "./connection.js" */
-/** @import { Kind, Side, Signal, SignalFrom, Step, Tracks } from "./messages.js" */
+/** @import { Kind, Side, Signal, SignalFrom, Step, Tracks, Wanted } from "./messages.js" */
 
 /**
  * @typedef {"absent"|"connecting"|"connected"} LinkState
@@ -60,7 +60,7 @@ export class OfferingLink {
 
   /**
    * @param {LinkOptions} options
-   * @param {Pick<ConnectionOptions, "polite"|"direction"|"camera"|"priority"|"patience">} shape
+   * @param {Pick<ConnectionOptions, "polite"|"direction"|"camera"|"wanted"|"priority"|"patience">} shape
    */
   constructor(options, shape) {
     this.#options = options;
@@ -96,6 +96,8 @@ export class OfferingLink {
     } else if (signal.refusal) {
       this.#options.onRefusal?.(signal.refusal.message);
       this.#reopen(signal.link, signal.refusal.message);
+    } else if (signal.wanted) {
+      this.#want(signal.wanted);
     } else {
       this.#connection?.take(signal);
     }
@@ -126,6 +128,12 @@ export class OfferingLink {
   close() {
     this.#closed = true;
     this.#hangUp();
+  }
+
+  /** @param {Wanted} wanted from now on, also of later connections */
+  #want(wanted) {
+    this.#shape = { ...this.#shape, wanted };
+    this.#connection?.want(wanted);
   }
 
   #open() {

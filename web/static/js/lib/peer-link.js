@@ -86,7 +86,8 @@ export class PeerLink {
 
   /** @param {SignalFrom} signal */
   take(signal) {
-    if (signal.from !== "bridge") this.#link?.take(signal);
+    // What the programme shows is no reason to see less of each other.
+    if (signal.from !== "bridge" && !signal.wanted) this.#link?.take(signal);
   }
 
   /**

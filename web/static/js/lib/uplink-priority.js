@@ -3,6 +3,8 @@
 /** @import { CameraLimits } from "./connection.js" */
 /** @import { Leg } from "./network-health.js" */
 
+/** @typedef {Pick<Leg, "health"|"starved"> & Partial<Pick<Leg, "sourceRate">>} WatchedLeg */
+
 const WEAK_MILLISECONDS = 4000;
 const GOOD_MILLISECONDS = 15_000;
 const MOST_LOST_PERCENT = 5;
@@ -40,7 +42,7 @@ export class UplinkPriority {
   }
 
   /**
-   * @param {Pick<Leg, "health"|"starved">|null} leg to the bridge; null: there is no broadcast, so
+   * @param {WatchedLeg|null} leg to the bridge; null: there is no broadcast, so
    *   nothing to give way to
    * @param {number} now milliseconds
    */
@@ -72,11 +74,13 @@ export class UplinkPriority {
   }
 }
 
-/** @param {Pick<Leg, "health"|"starved">} leg */
-function isWeakLeg({ health, starved }) {
+/** @param {WatchedLeg} leg */
+function isWeakLeg({ health, starved, sourceRate }) {
   // Not weak but away: less for the opponent would not bring it back.
   if (health.health === "lost") return false;
   const { lost_percent = 0, pictures_per_second = LEAST_PICTURES } = health;
-  const stutters = pictures_per_second < LEAST_PICTURES && health.health !== "good";
+  // Of a camera that gives few, or is asked for few, half of them is enough.
+  const least = Math.min(LEAST_PICTURES, (sourceRate ?? Infinity) / 2);
+  const stutters = pictures_per_second < least && health.health !== "good";
   return starved || lost_percent > MOST_LOST_PERCENT || stutters;
 }
