@@ -21,8 +21,8 @@ from bridge.rooms.model import Side
 
 logger = logging.getLogger(__name__)
 
-_SCREEN_TO_COME: Final = (900, 506)
-"""About what a shared screen gets of 1280x720."""
+_SCREEN_TO_COME: Final = (928, 582)
+"""What a shared screen gets of 1280x720 in the classic theme: then it need not change at once."""
 _LINGER: Final = 10.0
 """Seconds that a debater's media may outlive his signalling: a proxy that restarts, or a lost
 WebSocket, is no reason to take him off the picture."""
