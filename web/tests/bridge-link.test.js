@@ -81,6 +81,24 @@ describe("the leg to the bridge", () => {
     link.close();
   });
 
+  it("follows a phone that is turned", async (context) => {
+    context.mock.timers.enable({ apis: ["setInterval"] });
+    const { bench, link } = newLink();
+    const track = (bench.tracks.camera = new FakeTrack("video", 720));
+    link.follow(ON, ACK);
+    await settle();
+    const camera = { width: 618, height: 466, fit: "cover", frameRate: 30, bitRate: 1_294_000 };
+    link.take(/** @type {any} */ ({ from: "bridge", session: "bridge-1", link: "pro-1.1", wanted: { camera } }));
+    await settle();
+    const sender = bench.pc.transceivers[1]?.sender;
+    assert.equal(sender?.parameters.encodings[0]?.scaleResolutionDownBy, 720 / 466);
+    context.mock.method(track, "getSettings", () => ({ width: 720, height: 1280 }));
+    context.mock.timers.tick(1000);
+    await settle();
+    assert.equal(sender?.parameters.encodings[0]?.scaleResolutionDownBy, 720 / 618);
+    link.close();
+  });
+
   it("survives a browser that refuses the parameters", async (context) => {
     const warn = context.mock.method(console, "warn", () => {});
     const { bench, link } = newLink();

@@ -35,6 +35,8 @@ const CONNECT_MILLISECONDS = 15_000;
 const MAX_EARLY_CANDIDATES = 64;
 /** How long a new connection may take to find out what the network carries. */
 const SETTLE_MILLISECONDS = 1500;
+/** How often captured sizes are looked at: no event tells of a turned phone or a window that grows. */
+const LOOK_MILLISECONDS = 1000;
 
 /** @param {unknown} error */
 function nameOf(error) {
@@ -64,6 +66,10 @@ export class Connection {
   #settled = false;
   /** @type {ReturnType<typeof setTimeout>|undefined} */
   #settling;
+  /** Sizes that were captured when senders were last limited. */
+  #captured = "";
+  /** @type {ReturnType<typeof setInterval>|undefined} */
+  #looking;
 
   /** @param {ConnectionOptions} options */
   constructor(options) {
@@ -79,6 +85,7 @@ export class Connection {
     };
     pc.onconnectionstatechange = () => this.#watch();
     this.#deadline = setTimeout(() => this.#lose("no connection in time"), CONNECT_MILLISECONDS);
+    this.#looking = setInterval(() => this.#follow(), LOOK_MILLISECONDS);
     if (options.offers) this.#addTransceivers();
     this.#limitSenders();
   }
@@ -149,12 +156,25 @@ export class Connection {
     await this.#limitSenders();
   }
 
+  #follow() {
+    if (this.#wanted && this.#captured !== this.#capturedNow()) this.#limitSenders();
+  }
+
+  #capturedNow() {
+    const sizes = this.#transceivers.map(({ sender }) => {
+      const { width, height } = sender.track?.getSettings() ?? {};
+      return `${width}x${height}`;
+    });
+    return sizes.join();
+  }
+
   /** Idempotent. Nothing is called any more afterwards. */
   close() {
     if (this.#closed) return;
     this.#closed = true;
     clearTimeout(this.#deadline);
     clearTimeout(this.#settling);
+    clearInterval(this.#looking);
     this.#pc.onnegotiationneeded = null;
     this.#pc.onicecandidate = null;
     this.#pc.onconnectionstatechange = null;
@@ -263,6 +283,7 @@ export class Connection {
 
   #limitSenders() {
     this.#limiting = this.#limiting.then(async () => {
+      this.#captured = this.#capturedNow();
       for (const [index, { sender }] of this.#transceivers.entries()) {
         if (!this.#closed) await this.#limit(sender, /** @type {Kind} */ (KINDS[index]));
       }
