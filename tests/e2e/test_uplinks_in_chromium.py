@@ -1,16 +1,25 @@
 """Two uplinks from one laptop: a fast start, the light of the network, viewers first."""
 
 import asyncio
+import json
+import re
 import subprocess
 import time
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Page, WebSocketRoute, async_playwright
 
 from bridge.broadcast.rtc.needed_bit_rate import picture_bit_rate
-from bridge.protocol.messages import IngestState, MediaState, NetworkHealth
+from bridge.broadcast.wanted import Shown
+from bridge.protocol.messages import (
+    IngestState,
+    MediaState,
+    NetworkHealth,
+    Wanted,
+    dump,
+)
 from bridge.rooms.model import Side
 from tests.e2e.browsers import FakeDevices, chromium
 from tests.e2e.stack import Bridge, HeadlessDebater, HostEye
@@ -139,6 +148,50 @@ async def test_the_bridge_gets_what_its_tile_shows_and_the_opponent_everything(
         await sends(TILE_LINES, "side by side again")
     asked = [line for line in bridge.log if "proposition is asked for" in line]
     assert 4 <= len(asked) <= 6, asked
+
+
+async def test_who_is_not_shown_sends_little_and_is_back_within_a_second(bridge, tmp_path):
+    devices = make_hd(tmp_path)
+    room = await bridge.create()
+    await go_live(bridge, room)
+    sockets: list[WebSocketRoute] = []
+    links: list[str] = []
+
+    def listen(socket: WebSocketRoute) -> None:
+        server = socket.connect_to_server()
+
+        def pass_on(message: str | bytes) -> None:
+            links.extend(re.findall(r'"link":"([^"]+)"', str(message)))
+            server.send(message)
+
+        socket.on_message(pass_on)
+        server.on_message(socket.send)
+        sockets.append(socket)
+
+    async with async_playwright() as playwright, chromium(playwright, devices) as browser:
+        page = await browser.new_page()
+        await page.route_web_socket("**", listen)
+
+        def tell(wanted: Wanted) -> None:
+            """In the words of the bridge, which has no scene that leaves anybody out."""
+            signal = {"from": "bridge", "session": "a-session", "link": links[-1]}
+            sockets[-1].send("42" + json.dumps(["signal", {**signal, "wanted": dump(wanted)}]))
+
+        async def lines(height: range) -> bool:
+            sent = await page.evaluate(_CAMERA, "bridge")
+            return sent is not None and sent[0] in height
+
+        await take_seat(page, room["links"]["proposition"])
+        await until(partial(lines, TILE_LINES), "what fills the tile")
+        tell(Wanted())
+        await until(partial(lines, range(180, 181)), "the least", seconds=3)
+        before = await page.evaluate(_CAMERA, "bridge")
+        await asyncio.sleep(5)  # over which pictures and the network's light are looked at
+        after = await page.evaluate(_CAMERA, "bridge")
+        assert 3 < (after[1] - before[1]) / (after[2] - before[2]) < 7
+        assert await page.locator("#network").get_attribute("data-health") == "good"
+        tell(Shown(camera=(616, 464)).wanted(30))
+        await until(partial(lines, TILE_LINES), "all of it again", seconds=1)
 
 
 async def test_the_opponent_gives_way_to_the_viewers(bridge, tmp_path):

@@ -216,6 +216,14 @@ describe("the first seconds of a connection", () => {
     mock.timers.tick(1500);
     await settle();
     assert.equal(preference(), "maintain-framerate");
+
+    const wanted = {};
+    link.take(/** @type {any} */ ({ from: "bridge", session: "bridge-1", link: "pro-1.1", wanted }));
+    await settle();
+    assert.equal(preference(), "maintain-resolution", "of another size too");
+    mock.timers.tick(1500);
+    await settle();
+    assert.equal(preference(), "maintain-framerate");
     link.close();
   });
 });

@@ -33,7 +33,7 @@ import { encodingFor } from "./wanted-encoding.js";
 /** An offer nobody answers leaves ICE in "new" for ever, and aiortc's ICE never fails by itself. */
 const CONNECT_MILLISECONDS = 15_000;
 const MAX_EARLY_CANDIDATES = 64;
-/** How long a new connection may take to find out what the network carries. */
+/** How long a new connection, or size, may take to find out what the network carries. */
 const SETTLE_MILLISECONDS = 1500;
 /** How often captured sizes are looked at: no event tells of a turned phone or a window that grows. */
 const LOOK_MILLISECONDS = 1000;
@@ -153,6 +153,8 @@ export class Connection {
    */
   async want(wanted) {
     this.#wanted = wanted;
+    // Before it is connected, that will say when.
+    if (this.#settling !== undefined) this.#settleSoon();
     await this.#limitSenders();
   }
 
@@ -311,8 +313,8 @@ export class Connection {
       Object.assign(encoding, { maxFramerate, active: !off });
       const captured = sender.track?.getSettings().height;
       if (height && captured) encoding.scaleResolutionDownBy = Math.max(1, captured / height);
-      // Rather a softer face than one that stutters. But Chrome makes the very first picture small,
-      // before it knows what the network carries, and then keeps it so for a minute: not at first.
+      // Rather a softer face than one that stutters. But Chrome makes the first picture of a size
+      // small, before it knows what it may send, and then keeps it so for a minute: not at first.
       parameters.degradationPreference = this.#settled ? "maintain-framerate" : "maintain-resolution";
     }
     if (this.#wanted && kind !== "microphone") {
@@ -325,16 +327,20 @@ export class Connection {
     }
   }
 
-  #settle() {
-    this.#settled = true;
-    this.#limitSenders();
+  #settleSoon() {
+    clearTimeout(this.#settling);
+    this.#settled = false;
+    this.#settling = setTimeout(() => {
+      this.#settled = true;
+      this.#limitSenders();
+    }, SETTLE_MILLISECONDS);
   }
 
   #watch() {
     const state = this.#pc.connectionState;
     if (state === "connected") {
       clearTimeout(this.#deadline);
-      if (!this.#settled) this.#settling ??= setTimeout(() => this.#settle(), SETTLE_MILLISECONDS);
+      if (this.#settling === undefined) this.#settleSoon();
       this.#options.onConnected();
     } else if (state === "disconnected") {
       clearTimeout(this.#deadline);
