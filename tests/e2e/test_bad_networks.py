@@ -14,6 +14,9 @@ NAMED = {case.name: case for case in CASES}
 LEAST_FPS = 29.5
 LONGEST_GAP_MS = 150
 """Four ticks: a starved core, not a network."""
+MOST_LATENCY_MS = 1400
+"""The longest playout delay, the cable's 100 ms each way and what drawing and encoding take. How
+long the delay is within that follows from what was lost lately, so it may grow and shrink."""
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -33,7 +36,7 @@ async def test_loss_of_a_tenth_at_200_ms_round_trip_keeps_lips_and_voice_togethe
         assert side.longest_silent_ms < 100, "lost sound is made up"
         assert side.pairs >= 10
         assert side.lip_sync_p50_ms < 60
-        assert abs(side.added_latency_ms) < 100, "nothing piles up"
+        assert side.latency_end_ms < MOST_LATENCY_MS, "nothing piles up"
 
 
 async def test_outages_end_in_the_same_seat_and_only_the_long_one_shows_a_slate(tmp_path):
@@ -53,7 +56,8 @@ async def test_outages_end_in_the_same_seat_and_only_the_long_one_shows_a_slate(
 async def test_line_of_500_kbps_keeps_the_sound_whole(tmp_path):
     # Each debater would send some 550 kb/s; the limit that REMB tells makes room for the sound.
     case = Case(name="narrow", impairment=Impairment(bandwidth_kbps=500))
-    figures = await run_case(case, 14, tmp_path)
+    # The end is the last 10 s: by then what piled up before the limit was known has gone.
+    figures = await run_case(case, 30, tmp_path)
     assert on_the_grid(figures)
     assert figures.generations == dict.fromkeys(Side, 1)
     for side in figures.sides.values():
