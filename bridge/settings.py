@@ -53,6 +53,15 @@ def web_folder() -> Path:
     return packaged if packaged.is_dir() else PROJECT / "web"
 
 
+_CANVASES: Final[dict[str, dict[str, int]]] = {
+    "720p30": {},
+    "1080p30": {"width": 1920, "height": 1080, "video_kbps": 6000},
+    # Parts and segments as long as at 30 pictures a second.
+    "720p60": {"fps": 60, "part_frames": 24, "segment_frames": 120, "video_kbps": 6000},
+    "540p30": {"width": 960, "height": 540, "video_kbps": 2500},
+}
+
+
 class Settings(BaseSettings):
     """What an operator can change. Every field is `BRIDGE_<NAME>` in the environment."""
 
@@ -78,6 +87,8 @@ class Settings(BaseSettings):
     log_level: str = "info"
     """debug, info, warning or error."""
 
+    canvas: Literal["720p30", "1080p30", "720p60", "540p30"] = "720p30"
+    """Size, pace and bit rate in one word; what is set below by itself wins."""
     width: Annotated[int, Field(ge=320, le=1920, multiple_of=2)] = 1280
     height: Annotated[int, Field(ge=180, le=1920, multiple_of=2)] = 720
     """Size of the programme, in pixels."""
@@ -104,6 +115,8 @@ class Settings(BaseSettings):
     """The most it grows to while a debater's network loses or delays packets."""
     theme: str = "classic"
     """Folder name under `web/themes`."""
+    stereo: bool = True
+    """Place the debaters a little apart, the first to the left; false: both in the middle."""
 
     ffmpeg: Path | None = None
     """ffmpeg binary for finishing recordings. Default: PATH, then the one in imageio-ffmpeg."""
@@ -153,6 +166,11 @@ class Settings(BaseSettings):
         """Options win over environment over `bridge.toml` in the working directory."""
         toml = TomlConfigSettingsSource(settings_cls, Path("bridge.toml"))
         return init_settings, env_settings, toml
+
+    @model_validator(mode="before")
+    @classmethod
+    def _canvas_in_one_word(cls, given: dict[str, object]) -> dict[str, object]:
+        return {**_CANVASES.get(str(given.get("canvas", "720p30")), {}), **given}
 
     @model_validator(mode="after")
     def _grid_divides(self) -> Self:

@@ -7,21 +7,23 @@ from dataclasses import dataclass
 from typing import Final
 
 from bridge.aiortc_inside import receiving
-from bridge.broadcast.media.artwork import Artwork
+from bridge.broadcast.gallery import Gallery, Sources
+from bridge.broadcast.media.caption import Caption
 from bridge.broadcast.media.encoder import EncoderSettings
 from bridge.broadcast.media.mixer import Mixer
 from bridge.broadcast.media.packets import EncodedPacket, Grid
 from bridge.broadcast.media.programme import Programme
-from bridge.broadcast.media.scene_order import SceneOrder, draw_screen_scenes
-from bridge.broadcast.media.stage import Shot, Stage, draw_side_by_side
-from bridge.broadcast.media.theme import Caption
+from bridge.broadcast.media.stage import Shot, Stage
+from bridge.broadcast.media.studio_order import Commission
+from bridge.broadcast.meters import Meters
 from bridge.broadcast.outputs.rack import ProgrammeShape, Rack
 from bridge.broadcast.room_link import RoomLink
 from bridge.broadcast.rtc.playout_delay import PlayoutDelay
 from bridge.broadcast.seat import Seat, SeatEvents
 from bridge.clock import Clock
 from bridge.protocol.broadcast_config import BroadcastConfig, CanvasConfig
-from bridge.protocol.messages import BroadcastReport, ProgrammeReport, Wanted
+from bridge.protocol.messages import BroadcastReport, ProgrammeReport, RoomView, Wanted
+from bridge.protocol.show import SceneShown
 from bridge.rooms.model import Side
 from bridge.settings import web_folder
 
@@ -60,8 +62,8 @@ class _OnAir:
 
     programme: Programme
     rack: Rack
-    drawing: asyncio.Task[None]
-    """Of the scenes that are not needed at once."""
+    helping: tuple[asyncio.Task[None], ...]
+    """Scenes and meters: the programme goes on without them."""
 
 
 class Broadcast:
@@ -87,21 +89,35 @@ class Broadcast:
             )
             for side in Side
         }
-        self._link = RoomLink(config.server_url, config.token, self._seats)
+        self._link = RoomLink(config.server_url, config.token, self._seats, on_room=self._take_room)
+        self._gallery = Gallery(
+            Commission(
+                theme=config.theme,
+                web=web_folder(),
+                width=config.canvas.width,
+                height=config.canvas.height,
+            ),
+            _caption(config),
+            sides=[side.value for side in Side],
+            clock=clock,
+            on_shot=self._fit,
+        )
 
     async def run(self, asked_to_end: asyncio.Event) -> bool:
         """Be on air until `asked_to_end`; False when the programme failed by itself."""
         receiving.install()
-        artwork = await asyncio.to_thread(self._draw)
-        on_air = self._start(artwork)
-        tasks = [
-            asyncio.create_task(self._link.run(), name="room-link"),
-            asyncio.create_task(self._report(on_air), name="reports"),
-        ]
         try:
-            await self._until_over(asked_to_end, tasks)
+            on_air = self._start(await self._gallery.open())
+            tasks = [
+                asyncio.create_task(self._link.run(), name="room-link"),
+                asyncio.create_task(self._report(on_air), name="reports"),
+            ]
+            try:
+                await self._until_over(asked_to_end, tasks)
+            finally:
+                await self._end(on_air, tasks)
         finally:
-            await self._end(on_air, tasks)
+            await self._gallery.close()
         return not self._failed.is_set()
 
     def _ask_to_rejoin(self, side: Side, link: str, session: str) -> None:
@@ -113,51 +129,20 @@ class Broadcast:
     def _fit(self, shot: Shot) -> None:
         for seat in self._seats.values():
             seat.fit(shot.sizes)
+        self._changed.set()
 
-    def _draw(self) -> Artwork:
-        canvas = self._config.canvas
-        return draw_side_by_side(
-            theme=self._config.theme,
-            web=web_folder(),
-            caption=self._caption,
-            width=canvas.width,
-            height=canvas.height,
-        )
+    def _take_room(self, room: RoomView) -> None:
+        self._gallery.choose(room.scene)
 
-    @property
-    def _caption(self) -> Caption:
-        config = self._config
-        return Caption(
-            motion=config.motion,
-            names={side.value: name for side, name in config.names.items()},
-            on_air=config.programme == config.room,
-        )
-
-    def _draw_the_rest(self, stage: Stage) -> asyncio.Task[None]:
-        order = SceneOrder(
-            theme=self._config.theme,
-            web=web_folder(),
-            caption=self._caption,
-            width=self._config.canvas.width,
-            height=self._config.canvas.height,
-            sharers=tuple(side.value for side in self._seats),
-        )
-        return asyncio.create_task(draw_screen_scenes(order, stage.add_screen_scene), name="scenes")
-
-    def _start(self, artwork: Artwork) -> _OnAir:
+    def _start(self, stage: Stage) -> _OnAir:
         loop = asyncio.get_running_loop()
         settings = encoder_settings(self._config.canvas)
         seats = self._seats.values()
-        stage = Stage(
-            artwork,
-            {seat.screen.name: seat.side.value for seat in seats},
-            on_cut=lambda shot: loop.call_soon_threadsafe(self._fit, shot),
-        )
-        self._fit(stage.shot)
+        mixer = Mixer([seat.microphone for seat in seats], placed=self._config.stereo)
         programme = Programme(
             settings,
             stage,
-            Mixer([seat.microphone for seat in seats]),
+            mixer,
             {source.name: source for seat in seats for source in (seat.camera, seat.screen)},
             clock=self._clock,
             sink=self._put,
@@ -173,7 +158,17 @@ class Broadcast:
         self._rack.start()
         programme.start(begin)
         logger.info("programme %s starts", self._config.programme)
-        return _OnAir(programme, self._rack, self._draw_the_rest(stage))
+        sources = Sources(
+            screens={seat.side.value: seat.screen for seat in seats}, levels=lambda: mixer.levels
+        )
+        meters = Meters(lambda: mixer.levels, self._link.tell_levels)
+        helping = (
+            asyncio.create_task(self._gallery.run(sources, begin), name="gallery"),
+            asyncio.create_task(meters.run(), name="meters"),
+        )
+        for task in helping:
+            task.add_done_callback(_log_failure)
+        return _OnAir(programme, self._rack, helping)
 
     def _put(self, packet: EncodedPacket) -> None:
         """Hand a packet on. Encoder thread."""
@@ -208,9 +203,9 @@ class Broadcast:
         await on_air.rack.stop(_OUTPUT_DEADLINE)
         await self._link.report(self._state(on_air))
         await self._link.close()
-        for task in (*tasks, on_air.drawing):
+        for task in (*tasks, *on_air.helping):
             task.cancel()
-        await asyncio.gather(*tasks, on_air.drawing, return_exceptions=True)
+        await asyncio.gather(*tasks, *on_air.helping, return_exceptions=True)
         await asyncio.gather(*(seat.close() for seat in self._seats.values()))
         logger.info("programme %s has ended", self._config.programme)
 
@@ -234,4 +229,27 @@ class Broadcast:
             hls=on_air.rack.hls,
             destinations=on_air.rack.destinations,
             recording=on_air.rack.recording,
+            shown=self._shown(),
         )
+
+    def _shown(self) -> SceneShown | None:
+        shot = self._gallery.shot
+        if shot is None:
+            return None
+        return SceneShown(
+            scene=shot.key.name, side=Side(shot.key.subject) if shot.key.subject else None
+        )
+
+
+def _caption(config: BroadcastConfig) -> Caption:
+    return Caption(
+        motion=config.motion,
+        names={side.value: name for side, name in config.names.items()},
+        on_air=config.programme == config.room,
+    )
+
+
+def _log_failure(task: asyncio.Task[None]) -> None:
+    """Tell whoever looks after it: the programme goes on as it is."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        logger.error("%s ended: %r", task.get_name(), error, exc_info=error)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from bridge.broadcast.wanted_teller import WantedTeller
@@ -19,6 +19,7 @@ from bridge.protocol.messages import (
     Wanted,
 )
 from bridge.protocol.room_client import RoomClient
+from bridge.protocol.show import Levels
 from bridge.rooms.model import Side
 
 logger = logging.getLogger(__name__)
@@ -49,8 +50,16 @@ class RoomLink:
     are dropped and logged: a browser that floods must not fill our memory.
     """
 
-    def __init__(self, server_url: str, token: str, legs: Mapping[Side, Leg]) -> None:
+    def __init__(
+        self,
+        server_url: str,
+        token: str,
+        legs: Mapping[Side, Leg],
+        *,
+        on_room: Callable[[RoomView], object] = lambda _room: None,
+    ) -> None:
         self._legs = legs
+        self._on_room = on_room
         self._queues = {side: asyncio.Queue[SignalFrom](_MAX_PENDING_SIGNALS) for side in legs}
         self._client = RoomClient(
             server_url,
@@ -89,6 +98,15 @@ class RoomLink:
         except InputError as error:
             logger.info("report not taken: %s", error.message)
 
+    async def tell_levels(self, levels: Levels) -> None:
+        """Let the host see how everybody sounds; while the server is away this says nothing."""
+        if self._client.you is None:
+            return
+        try:
+            await self._client.send("levels", levels)
+        except InputError as error:
+            logger.debug("levels not taken: %s", error.message)
+
     def want(self, side: Side, wanted: Wanted) -> None:
         """Let a debater's browser know what is shown of him, as soon as there is a link."""
         self._tellers[side].want(wanted)
@@ -111,6 +129,7 @@ class RoomLink:
         for side, leg in self._legs.items():
             participant = present.get(side)
             leg.show(participant.media if participant else None)
+        self._on_room(room)
 
     async def _tell(self, side: Side, signal: Signal) -> None:
         try:

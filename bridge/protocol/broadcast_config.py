@@ -84,6 +84,8 @@ class BroadcastConfig(BaseModel):
     motion: str
     names: dict[Side, str]
     theme: str = "classic"
+    stereo: bool = True
+    """Whether the debaters are placed apart."""
     canvas: CanvasConfig = CanvasConfig()
     network: NetworkConfig = NetworkConfig()
     playout_delay_ms: int = 250

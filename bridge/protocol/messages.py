@@ -6,8 +6,10 @@
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
+from bridge.protocol.message import Message
+from bridge.protocol.show import Levels, SceneChoice, SceneShown
 from bridge.rooms.model import Phase, Side
 
 MAX_MESSAGE_BYTES: Final = 64 * 1024
@@ -18,12 +20,6 @@ BRIDGE_SEAT: Final = "bridge"
 SessionId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
 LinkId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.~-]{1,160}$")]
 Seat = Literal["proposition", "opposition", "bridge"]
-
-
-class Message(BaseModel):
-    """Base of all messages: unknown keys are refused, values do not change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class MediaState(Message):
@@ -229,6 +225,9 @@ class BroadcastReport(Message):
     hls: OutputState
     destinations: tuple[DestinationReport, ...] = ()
     recording: RecordingReport | None = None
+    shown: SceneShown | None = None
+    relief: Annotated[int, Field(ge=0, le=4)] = 0
+    """How much is left out because the machine is too slow: see `ReliefLevel`."""
 
 
 class ParticipantView(Message):
@@ -272,6 +271,9 @@ class HostView(Message):
     """What the debaters' browsers say of their uplinks."""
     programme: ProgrammeReport | None = None
     recording: RecordingReport | None = None
+    shown: SceneShown | None = None
+    """None while there is no programme."""
+    relief: int = 0
     restarts: int
     viewers: int = 0
     """Pages that play the programme now."""
@@ -290,6 +292,8 @@ class RoomView(Message):
     participants: tuple[ParticipantView, ...]
     broadcast: BroadcastState
     rehearsal: bool
+    scene: SceneChoice = SceneChoice()
+    """What the host wants to be shown."""
     bridge_session: SessionId | None = None
     """Session of the hidden peer; debaters open their second connection to it. None: close it."""
     host: HostView | None = None
@@ -351,10 +355,12 @@ EVENTS_TO_SERVER: Final[dict[str, type[Message]]] = {
     "health": Health,
     "leave": Leave,
     "report": BroadcastReport,
+    "levels": Levels,
 }
 EVENTS_TO_CLIENT: Final[dict[str, type[Message]]] = {
     "room": RoomView,
     "signal": SignalFrom,
+    "levels": Levels,
     "replaced": Replaced,
 }
 

@@ -15,12 +15,12 @@ from pydantic import ValidationError
 
 from bridge.concurrency.backoff import Backoff
 from bridge.errors import ConflictError, InputError, TokenError
+from bridge.protocol.message import Message
 from bridge.protocol.messages import (
     ErrorBody,
     Join,
     JoinAck,
     Leave,
-    Message,
     RoomView,
     Signal,
     SignalFrom,

@@ -13,6 +13,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from bridge import __version__
 from bridge.errors import InputError, NotFoundError, TokenError
+from bridge.protocol.messages import dump
+from bridge.protocol.show import SceneChoice
 from bridge.protocol.tokens import Grant, TokenSigner
 from bridge.rooms.model import Phase, Role, Room, Side
 from bridge.server.debates import Debates
@@ -114,6 +116,7 @@ class Api:
             web.post(room + "/rehearse", self._rehearse),
             web.post(room + "/start", self._start),
             web.post(room + "/stop", self._stop),
+            web.put(room + "/scene", self._choose_scene),
             web.get("/api/v1/recordings", self._list_recordings),
             web.get("/recordings/{recording}/{file}", self._file),
             web.get("/healthz", self._health),
@@ -157,6 +160,12 @@ class Api:
     async def _stop(self, request: web.Request) -> web.Response:
         room = await self._debates.stop(self._require_host(request).room)
         return await self._state(request, room)
+
+    async def _choose_scene(self, request: web.Request) -> web.Response:
+        grant = self._require_host(request)
+        choice = SceneChoice.model_validate_json(await _read(request))
+        await self._debates.choose_scene(grant.room, choice)
+        return web.json_response(dump(choice))
 
     async def _list_recordings(self, request: web.Request) -> web.Response:
         entries = self._recordings.entries()

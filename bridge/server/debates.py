@@ -5,6 +5,7 @@ import logging
 import secrets
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from bridge.clock import Clock
 from bridge.errors import ConflictError
@@ -26,6 +27,7 @@ from bridge.protocol.messages import (
     RecordingReport,
     RoomView,
 )
+from bridge.protocol.show import SceneChoice
 from bridge.protocol.tokens import Grant, TokenSigner
 from bridge.rooms.model import Destination, Phase, Role, Room, Side, new_room_id
 from bridge.server.audience import Audience
@@ -37,6 +39,8 @@ from bridge.server.store import Store
 from bridge.settings import Settings
 
 logger = logging.getLogger(__name__)
+
+_AUTO: Final = SceneChoice()
 
 
 class Debates:
@@ -71,6 +75,8 @@ class Debates:
         self._runs: dict[str, BroadcastRun] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self._unrecorded: dict[str, str] = {}
+        self._scenes: dict[str, SceneChoice] = {}
+        """What hosts want to be shown, of debates that are not over."""
         self.server_url = ""
         self.on_change: Callable[[str], None] = lambda _room: None
 
@@ -157,7 +163,18 @@ class Debates:
                 self._rooms[room_id] = room
                 logger.info("room %s: ended", room_id)
                 await self._end_run(room_id)
+                self._scenes.pop(room_id, None)
             self.on_change(room_id)
+        return room
+
+    async def choose_scene(self, room_id: str, choice: SceneChoice) -> Room:
+        """Let the programme show what the host wants. Raises ConflictError when it is over."""
+        room = await self.find(room_id)
+        if room.phase is Phase.ENDED:
+            message = "This debate has ended."
+            raise ConflictError(message, code="room_ended")
+        self._scenes[room_id] = choice
+        self.on_change(room_id)
         return room
 
     async def end_all(self) -> None:
@@ -176,6 +193,7 @@ class Debates:
             participants=self._presence.participants(room_id),
             broadcast=self._broadcast_state(room_id),
             rehearsal=run is not None and run.name != room.id,
+            scene=self._scenes.get(room_id, _AUTO),
             bridge_session=self._presence.bridge_session(room_id),
             host=self._host_view(room, run) if host else None,
         )
@@ -210,6 +228,8 @@ class Debates:
             health=self._presence.health(room.id),
             programme=report.programme if report else None,
             recording=self._recording_report(room.id, report),
+            shown=report.shown if report else None,
+            relief=report.relief if report else 0,
             restarts=run.restarts if run else 0,
             viewers=self.audience.count(room.id),
             viewers_latency=self.audience.latency(room.id),
@@ -269,6 +289,7 @@ class Debates:
             motion=room.motion,
             names={side: room.name(side) for side in Side},
             theme=settings.theme,
+            stereo=settings.stereo,
             canvas=CanvasConfig.model_validate(
                 settings.model_dump(include=set(CanvasConfig.model_fields))
             ),

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from bridge.clock import Clock
 from bridge.errors import BridgeError, ConflictError, InputError
+from bridge.protocol.message import Message
 from bridge.protocol.messages import (
     BRIDGE_SEAT,
     Ack,
@@ -22,13 +23,13 @@ from bridge.protocol.messages import (
     JoinAck,
     Leave,
     MediaState,
-    Message,
     Replaced,
     RoomView,
     Signal,
     SignalFrom,
     dump,
 )
+from bridge.protocol.show import Levels
 from bridge.protocol.tokens import Grant, TokenSigner
 from bridge.rooms.model import Role
 from bridge.server.door import Door
@@ -83,6 +84,7 @@ class Signalling:
         self._on("health", Health, self._health)
         self._on("leave", Leave, self._leave)
         self._on("report", BroadcastReport, self._report)
+        self._on("levels", Levels, self._levels)
         self.server.on("*", self._refuse_unknown)
 
     def changed(self, room: str) -> None:
@@ -219,6 +221,16 @@ class Signalling:
 
     async def _report(self, connection: str, report: BroadcastReport) -> Ack:
         self.changed(self._presence.set_report(connection, report).room)
+        return Ack()
+
+    async def _levels(self, connection: str, levels: Levels) -> Ack:
+        sender = self._presence.find(connection)
+        if sender.seat != BRIDGE_SEAT:
+            message = "Only the broadcast tells levels."
+            raise InputError(message, code="token_role")
+        for host, occupant in self._presence.connections(sender.room).items():
+            if occupant.seat == "host":
+                await self.server.emit("levels", dump(levels), to=host)
         return Ack()
 
     def _vacate(self, connection: str) -> None:

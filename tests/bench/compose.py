@@ -7,13 +7,16 @@ from collections.abc import Callable
 import av
 import numpy as np
 
+from bridge.broadcast.media.caption import Caption, ClockFace
 from bridge.broadcast.media.encoder import AudioEncoder, EncoderSettings, VideoEncoder
 from bridge.broadcast.media.frames import view_planes
 from bridge.broadcast.media.mixer import Mixer
 from bridge.broadcast.media.packets import Grid
+from bridge.broadcast.media.scene import SceneKey, SceneName
 from bridge.broadcast.media.sources import AudioSource, SourceStatus, SourceView
-from bridge.broadcast.media.stage import Stage, draw_side_by_side
-from bridge.broadcast.media.theme import Caption
+from bridge.broadcast.media.stage import Stage
+from bridge.broadcast.media.studio import Studio
+from bridge.broadcast.media.theme import load_theme
 from bridge.settings import web_folder
 
 TICKS = 300
@@ -46,20 +49,26 @@ def per_tick(work: Callable[[int], object]) -> float:
 
 
 def main() -> None:
-    artwork = draw_side_by_side(
-        theme="classic",
-        web=web_folder(),
-        caption=Caption(motion="This house would measure", names={side: side for side in SIDES}),
-        width=1280,
-        height=720,
+    caption = Caption(
+        motion="This house would measure",
+        names={side: side for side in SIDES},
+        clock=ClockFace(text="4:05"),
     )
-    stage = Stage(artwork, {f"{side}-screen": side for side in SIDES})
+    studio = Studio(load_theme("classic", web_folder()), (1280, 720))
+    stage = Stage(studio.draw(SceneKey(SceneName.SIDE_BY_SIDE), caption))
     cameras = {side: camera(seed) for seed, side in enumerate(SIDES)}
+    fitting = {side: camera(seed, 828, 466) for seed, side in enumerate(SIDES)}
 
     def compose(number: int, *, held: bool = False) -> av.VideoFrame:
         place = 0 if held else number % 30
         return stage.compose(
-            {side: SourceView(SourceStatus.LIVE, cameras[side][place]) for side in SIDES}
+            {side: SourceView(SourceStatus.LIVE, cameras[side][place]) for side in SIDES}, 0.0
+        )
+
+    def compose_fitting(number: int) -> av.VideoFrame:
+        return stage.compose(
+            {side: SourceView(SourceStatus.LIVE, fitting[side][number % 30]) for side in SIDES},
+            0.0,
         )
 
     sources = [AudioSource(side) for side in SIDES]
@@ -84,8 +93,9 @@ def main() -> None:
     video, audio = VideoEncoder(settings), AudioEncoder(settings)
     for name, work in (
         ("compose, new pictures", compose),
+        ("compose, as senders fit", compose_fitting),
         ("compose, held pictures", lambda number: compose(number, held=True)),
-        ("compose, slates", lambda _: stage.compose({})),
+        ("compose, slates", lambda _: stage.compose({}, 0.0)),
         ("mix", mix),
         ("encode picture", lambda number: list(video.encode(canvases[number % 30], number))),
         ("encode sound", lambda _: list(audio.encode(noise))),

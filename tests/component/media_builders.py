@@ -1,6 +1,6 @@
 """Pictures, sounds and judges for the programme's tests."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,7 +9,9 @@ import numpy as np
 from av.audio.codeccontext import AudioCodecContext
 from av.video.reformatter import VideoReformatter
 
-from bridge.broadcast.media.artwork import Artwork, draw_artwork
+from bridge.broadcast.media.artwork import Artwork, Drawing
+from bridge.broadcast.media.caption import Caption
+from bridge.broadcast.media.compositor import Compositor, new_canvas
 from bridge.broadcast.media.encoder import EncoderSettings
 from bridge.broadcast.media.frames import view_planes
 from bridge.broadcast.media.packets import (
@@ -21,7 +23,10 @@ from bridge.broadcast.media.packets import (
     Grid,
     TrackKind,
 )
-from bridge.broadcast.media.theme import Caption, Theme
+from bridge.broadcast.media.scene import SceneKey, SceneName
+from bridge.broadcast.media.sources import SourceView
+from bridge.broadcast.media.studio import Studio
+from bridge.broadcast.media.theme import Theme, load_theme
 from bridge.settings import web_folder
 
 GRID = Grid(fps=30, part_frames=12, segment_frames=60)
@@ -46,9 +51,39 @@ def plain(colour: tuple[int, int, int], width: int = 640, height: int = 360) -> 
     return picture
 
 
+SIDE_BY_SIDE = SceneKey(SceneName.SIDE_BY_SIDE)
+
+
+def drawing(
+    key: SceneKey = SIDE_BY_SIDE,
+    caption: Caption = CAPTION,
+    size: tuple[int, int] = (1280, 720),
+    theme: str = "classic",
+) -> Drawing:
+    return Studio(load_theme(theme, web_folder()), size).draw(key, caption)
+
+
+def draw_artwork(theme: Theme, caption: Caption, size: tuple[int, int]) -> Artwork:
+    artwork = Studio(theme, size).draw(SIDE_BY_SIDE, caption).artwork
+    assert artwork is not None
+    return artwork
+
+
 def classic(width: int = 1280, height: int = 720, caption: Caption = CAPTION) -> Artwork:
-    web = web_folder()
-    return draw_artwork(Theme(web / "themes" / "classic", web / "fonts"), caption, (width, height))
+    return draw_artwork(load_theme("classic", web_folder()), caption, (width, height))
+
+
+class Composer:
+    """A compositor that makes whole pictures."""
+
+    def __init__(self, artwork: Artwork, key: SceneKey = SIDE_BY_SIDE) -> None:
+        self.compositor = Compositor(key, artwork)
+
+    def compose(self, views: Mapping[str, SourceView]) -> av.VideoFrame:
+        scene = self.compositor.scene
+        picture = new_canvas(scene.width, scene.height)
+        self.compositor.compose(view_planes(picture), views)
+        return picture
 
 
 def write_theme(folder: Path, drawing: str, *, width: int = 320, height: int = 180) -> Theme:

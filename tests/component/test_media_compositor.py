@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.broadcast.media.artwork import draw_artwork, find_boxes, to_planes
-from bridge.broadcast.media.compositor import Compositor
 from bridge.broadcast.media.frames import view_planes
+from bridge.broadcast.media.raster import find_boxes, to_planes
 from bridge.broadcast.media.scaler import Scaler, fit
 from bridge.broadcast.media.scene import Fit, Rect
 from bridge.broadcast.media.sources import SourceStatus, SourceView
@@ -17,7 +16,9 @@ from tests.component.media_builders import (
     CAPTION,
     GREY,
     RED,
+    Composer,
     classic,
+    draw_artwork,
     plain,
     write_theme,
 )
@@ -30,8 +31,8 @@ TWO_TILES = (
 
 
 @pytest.fixture(scope="module")
-def compositor() -> Compositor:
-    return Compositor(classic())
+def compositor() -> Composer:
+    return Composer(classic())
 
 
 def live(picture: av.VideoFrame) -> SourceView:
@@ -52,7 +53,8 @@ def test_red_is_left_and_blue_is_right_over_the_whole_of_their_tiles(compositor)
     for left, colour in ((16, RED), (648, BLUE)):
         for plane, value, scale in zip((y, u, v), colour, (1, 2, 2), strict=True):
             tile = plane[156 // scale : 620 // scale, left // scale : (left + 616) // scale]
-            inner = tile[14 // scale : -14 // scale]
+            border = 2 // scale
+            inner = tile[14 // scale : -14 // scale, border:-border]
             assert (inner == value).all()
 
 
@@ -142,9 +144,9 @@ SIZES = st.tuples(st.integers(16, 700), st.integers(16, 700))
 @given(SIZES, st.sampled_from([(2, 2), (1, 1), (17, 3)]) | SIZES, st.sampled_from(Fit))
 def test_pictures_of_any_size_are_shown(first, second, how):
     tile = Rect(16, 158, 616, 462)
-    scaler = Scaler(tile, how)
+    scaler = Scaler()
     for width, height in (first, second, first):
-        place, planes = scaler.scale(plain(RED, width, height))
+        place, planes = scaler.scale(plain(RED, width, height), tile, how)
         assert planes[0].shape == (place.height, place.width)
         assert planes[1].shape == planes[2].shape == (place.height // 2, place.width // 2)
         _, seen = fit(width, height, tile, how)
@@ -159,20 +161,32 @@ def test_pictures_of_any_size_are_shown(first, second, how):
 def test_a_picture_of_the_tiles_size_passes_untouched():
     picture = plain(GREY, 616, 462)
     view_planes(picture)[0][:] = np.random.default_rng(0).integers(16, 235, (462, 616))
-    _, planes = Scaler(Rect(16, 158, 616, 462), Fit.COVER).scale(picture)
+    _, planes = Scaler().scale(picture, Rect(16, 158, 616, 462), Fit.COVER)
     assert (planes[0] == view_planes(picture)[0]).all()
+
+
+@pytest.mark.parametrize("size", [(828, 466), (620, 466), (618, 464)])
+def test_what_senders_give_for_a_tile_is_cut_and_not_scaled(size):
+    picture = plain(GREY, *size)
+    noise = np.random.default_rng(0).integers(16, 235, (size[1], size[0]))
+    view_planes(picture)[0][:] = noise
+    tile = Rect(16, 156, 616, 464)
+    place, planes = Scaler().scale(picture, tile, Fit.COVER)
+    left, top = ((size[0] - 616) // 2) & ~1, ((size[1] - 464) // 2) & ~1
+    assert place == tile
+    assert (planes[0] == noise[top : top + 464, left : left + 616]).all()
 
 
 def test_a_full_range_picture_is_brought_to_limited_range():
     picture = av.VideoFrame(640, 480, "yuvj420p")
     for plane, value in zip(view_planes(picture), (255, 128, 128), strict=True):
         plane[:] = value
-    _, planes = Scaler(Rect(0, 0, 616, 462), Fit.COVER).scale(picture)
+    _, planes = Scaler().scale(picture, Rect(0, 0, 616, 462), Fit.COVER)
     assert planes[0][100, 100] == pytest.approx(235, abs=1)
 
 
 def test_round_corners_show_the_artwork_and_have_soft_edges(tmp_path):
-    made = Compositor(draw_artwork(write_theme(tmp_path, TWO_TILES), CAPTION, (320, 180)))
+    made = Composer(draw_artwork(write_theme(tmp_path, TWO_TILES), CAPTION, (320, 180)))
     canvas = made.compose({"proposition": live(plain(RED)), "opposition": live(plain(RED))})
     grey = to_planes(np.full((2, 2, 4), (128, 128, 128, 255), np.uint8))[0][0, 0]
     y = view_planes(canvas)[0]
@@ -194,7 +208,7 @@ def test_what_is_drawn_above_covers_pictures_where_it_has_alpha_and_nothing_else
         (140, 90, 20, 20),
         (160, 90, 20, 20),
     ]
-    canvas = Compositor(artwork).compose(
+    canvas = Composer(artwork).compose(
         {"proposition": live(plain(RED)), "opposition": live(plain(BLUE))}
     )
     assert colour_at(canvas, 150, 100) == colour_at(canvas, 170, 100) == (235, 128, 128)
@@ -209,7 +223,7 @@ def test_contain_leaves_the_artwork_visible_beside_the_picture(tmp_path):
     drawing = TWO_TILES.replace(
         'data-tile="opposition"', 'data-tile="opposition" data-fit="contain"'
     )
-    made = Compositor(draw_artwork(write_theme(tmp_path, drawing), CAPTION, (320, 180)))
+    made = Composer(draw_artwork(write_theme(tmp_path, drawing), CAPTION, (320, 180)))
     canvas = made.compose({"opposition": live(plain(RED, 320, 120))})
     assert colour_at(canvas, 240, 100) == RED
     assert colour_at(canvas, 240, 46) == colour_at(canvas, 10, 20)
@@ -240,7 +254,7 @@ def test_primary_colours_become_their_bt709_values():
 
 @pytest.mark.parametrize("size", [(640, 360), (1920, 1080), (720, 1280), (426, 240)])
 def test_the_classic_theme_fits_other_canvases(size):
-    canvas = Compositor(classic(*size)).compose({"proposition": live(plain(RED))})
+    canvas = Composer(classic(*size)).compose({"proposition": live(plain(RED))})
     assert (canvas.width, canvas.height) == size
     unit = min(size[0] / 1280, size[1] / 720)
     left, top = (size[0] - 1280 * unit) / 2, (size[1] - 720 * unit) / 2

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from bridge.broadcast.media.artwork import Artwork, draw_artwork
+from bridge.broadcast.media.artwork import Artwork, Drawing
 from bridge.broadcast.media.frames import view_planes
 from bridge.broadcast.media.mixer import Mixer
 from bridge.broadcast.media.packets import ORIGIN_SECONDS, EncodedPacket, TrackKind
@@ -21,9 +21,11 @@ from tests.component.media_builders import (
     CAPTION,
     GRID,
     RED,
+    SIDE_BY_SIDE,
     classic,
     decode_pictures,
     decode_sound,
+    draw_artwork,
     of,
     plain,
     settings,
@@ -48,7 +50,7 @@ class Rig:
         self.clock = clock or SystemClock()
         self.programme = Programme(
             settings(artwork.scene.width, artwork.scene.height),
-            Stage(artwork),
+            Stage(Drawing(SIDE_BY_SIDE, artwork, ())),
             Mixer(list(self.microphones.values())),
             self.cameras,
             clock=self.clock,
@@ -243,7 +245,7 @@ def test_a_canvas_of_another_size_than_the_artwork_is_refused(tmp_path):
     other = draw_artwork(write_theme(tmp_path, drawing), CAPTION, (640, 360))
     with pytest.raises(SettingsError):
         Programme(
-            settings(320, 180), Stage(other), Mixer([]), {},
+            settings(320, 180), Stage(Drawing(SIDE_BY_SIDE, other, ())), Mixer([]), {},
             clock=SystemClock(), sink=lambda _: None, on_failure=lambda _: None,
         )  # fmt: skip
 

@@ -219,11 +219,12 @@ def grown(make: Callable[[], av.VideoFrame], count: int) -> float:
 
 
 def test_trap_23_scaling_while_sixty_frames_are_held_costs_no_memory() -> None:
-    scaler = Scaler(Rect(0, 0, 640, 360), Fit.COVER)
+    scaler = Scaler()
+    tile = Rect(0, 0, 640, 360)
 
     def scale() -> av.VideoFrame:
         picture = av.VideoFrame(1280, 720, "yuv420p")
-        scaler.scale(picture)
+        scaler.scale(picture, tile, Fit.COVER)
         return picture
 
     assert grown(scale, 3000) < 20

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.broadcast.media.caption import clean, initials
 from bridge.broadcast.media.fonts import load_font
 from bridge.broadcast.media.lettering import TextBox, letter
-from bridge.broadcast.media.theme import clean, initials
 from bridge.errors import SetupError
 from bridge.settings import web_folder
 

@@ -19,6 +19,7 @@ class TextBox:
     """Font size below which text is cut, with an ellipsis."""
     leading: float = 1.2
     """Distance of baselines, in font sizes."""
+    most_lines: int = 99
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +47,12 @@ def letter(text: str, box: TextBox, font: Font) -> Lettering:
     while size > box.smallest:
         if not any(font.width(word, size) > box.width for word in words):
             lines = _wrap(words, box.width, size, font)
-            if len(lines) * size * box.leading <= box.height:
+            if len(lines) <= box.most_lines and len(lines) * size * box.leading <= box.height:
                 return _balanced(words, lines, size, box, font)
         size = max(box.smallest, size - 1)
     words = [piece for word in words for piece in _break(word, box.width, size, font)]
     lines = _wrap(words, box.width, size, font)
-    most = max(1, int(box.height // (size * box.leading)))
+    most = max(1, min(box.most_lines, int(box.height // (size * box.leading))))
     if len(lines) > most:
         lines = [*lines[: most - 1], _cut(" ".join(lines[most - 1 :]), box.width, size, font)]
         return Lettering(tuple(lines), size, size * box.leading)

@@ -177,7 +177,7 @@ class Programme:
             return
         begin = self._clock.monotonic()
         views = {name: source.current(tick.due) for name, source in self._sources.items()}
-        picture = self._stage.compose(views)
+        picture = self._stage.compose(views, tick.due)
         self._compose_time.add(self._clock.monotonic() - begin)
         self._composed += 1
         # Only this thread puts, so there is still room.

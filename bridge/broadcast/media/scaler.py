@@ -13,13 +13,15 @@ _INTERPOLATION: Final = Interpolation.BICUBIC
 _LEAST_SHOWN: Final = 0.6
 """Part of a picture that covering must leave: of a phone held upright it would leave a band, and a
 face seldom fits into it."""
+_SPARE: Final = 4
+"""Pixels that senders round by, or give to be on the safe side: cut off, not scaled away."""
 _BACKDROP: Final = (24, 16)
 """Luma samples that a backdrop is made of; enlarged they are a blur."""
 _BACKDROP_LIGHT: Final = 0.35
 
 
 class Scaler:
-    """Crops and scales for one tile. One thread only.
+    """Crops and scales for one source. One thread only.
 
     Each plane is scaled by itself, as a grey picture, because a grey picture may point anywhere
     into another one: cropping costs nothing, and no pixel is scaled only to be cut off. One
@@ -27,40 +29,43 @@ class Scaler:
     `VideoFrame.reformat` before their frame (PyAV issue 2320).
     """
 
-    def __init__(self, tile: Rect, fit: Fit) -> None:
-        self._tile = tile
-        self._fit = fit
+    def __init__(self) -> None:
         self._picture = _PlaneScalers()
         self._shrinking, self._enlarging = _PlaneScalers(), _PlaneScalers()
         self._to_420 = VideoReformatter()
 
-    def scale(self, picture: av.VideoFrame) -> tuple[Rect, Planes]:
+    def scale(self, picture: av.VideoFrame, tile: Rect, how: Fit) -> tuple[Rect, Planes]:
         """Return where on the canvas the picture goes, and its planes in that size.
 
         Covering always fills the tile: beside a picture of quite another shape there is a dim blur
-        of it.
+        of it. The planes may be parts of the picture itself: they are not to be written to.
         """
         source = view_planes(self._as_limited_420(picture))
-        crop, place = fit(picture.width, picture.height, self._tile, self._fit)
+        crop, place = fit(picture.width, picture.height, tile, how)
         scaled = self._picture.scale(source, crop, place)
-        if self._fit is Fit.CONTAIN or place == self._tile:
+        if how is Fit.CONTAIN or place == tile:
             return place, scaled
-        backdrop = self._backdrop(source)
-        inside = Rect(place.x - self._tile.x, place.y - self._tile.y, place.width, place.height)
+        backdrop = self._backdrop(source, tile)
+        inside = Rect(place.x - tile.x, place.y - tile.y, place.width, place.height)
         for below, plane, part in zip(
             backdrop, scaled, (inside, inside.halved(), inside.halved()), strict=True
         ):
             below[part.y : part.bottom, part.x : part.right] = plane
-        return self._tile, backdrop
+        return tile, backdrop
 
-    def _backdrop(self, source: Planes) -> Planes:
+    def resize(self, planes: Planes, tile: Rect) -> Planes:
+        """Return all of a drawing in the size of `tile`."""
+        height, width = planes[0].shape
+        return self._picture.scale(planes, Rect(0, 0, width, height), tile)
+
+    def _backdrop(self, source: Planes, tile: Rect) -> Planes:
         """Fill the tile with a blur: shrunk to a few samples and enlarged again."""
         height, width = source[0].shape
-        crop = cover(width, height, self._tile)
+        crop = cover(width, height, tile)
         few = Rect(0, 0, *_BACKDROP)
         y, u, v = self._shrinking.scale(source, crop, few)
         dim = darken((y, u, v), _BACKDROP_LIGHT)
-        return self._enlarging.scale(dim, few, self._tile)
+        return self._enlarging.scale(dim, few, tile)
 
     def _as_limited_420(self, picture: av.VideoFrame) -> av.VideoFrame:
         full = picture.color_range == ColorRange.JPEG or picture.format.name == "yuvj420p"
@@ -118,8 +123,14 @@ def fit(width: int, height: int, tile: Rect, how: Fit) -> tuple[Rect, Rect]:
 
 
 def cover(width: int, height: int, tile: Rect) -> Rect:
-    """Return the middle part of a picture that has the tile's proportions. Even."""
+    """Return the middle part of a picture that has the tile's proportions. Even.
+
+    A picture that is a little too large for the tile is cut to it, pixel by pixel.
+    """
     scale = max(tile.width / width, tile.height / height)
+    more_across, more_down = tile.width / scale - tile.width, tile.height / scale - tile.height
+    if 0 <= max(more_across, more_down) <= _SPARE and min(width, height) >= 2 * _SPARE:
+        scale = 1.0
     return _centred(tile.width / scale, tile.height / scale, _whole(width, height))
 
 

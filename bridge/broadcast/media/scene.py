@@ -10,6 +10,43 @@ SCREEN: Final = "screen"
 """The tile of whoever shares his screen."""
 
 
+class SceneName(StrEnum):
+    """The kinds of scene that a theme draws."""
+
+    SIDE_BY_SIDE = "side_by_side"
+    SPEAKER = "speaker"
+    """One side large."""
+    PICTURE_IN_PICTURE = "picture_in_picture"
+    """One side fills the picture, the other is in a corner of it."""
+    SCREEN = "screen"
+    """A shared screen, both sides beside it."""
+    TITLE = "title"
+    BREAK = "break"
+    RESULT = "result"
+
+
+ABOUT_A_SIDE: Final = frozenset({SceneName.SPEAKER, SceneName.PICTURE_IN_PICTURE, SceneName.SCREEN})
+"""Scenes that are drawn once for each side: who is large, or shares his screen."""
+
+
+@dataclass(frozen=True, slots=True)
+class SceneKey:
+    """One scene of a programme."""
+
+    name: SceneName
+    subject: str | None = None
+    """The side it is about; present exactly for those in `ABOUT_A_SIDE`."""
+
+    def source(self, tile: str) -> str:
+        """Return the name of the source whose picture is in the tile called `tile`."""
+        return screen_of(self.subject or "") if tile == SCREEN else tile
+
+
+def screen_of(side: str) -> str:
+    """Return the name of the source that a side's shared screen is."""
+    return f"{side}-{SCREEN}"
+
+
 class Badge(StrEnum):
     """A mark on a tile."""
 
@@ -61,6 +98,18 @@ class Rect:
         width, height = min(self.right, other.right) - x, min(self.bottom, other.bottom) - y
         return Rect(x, y, width, height) if width > 0 and height > 0 else None
 
+    def towards(self, other: "Rect", share: float) -> "Rect":
+        """Return the even rectangle that lies `share` (0 to 1) of the way to `other`."""
+        ends = zip(
+            (self.x, self.y, self.right, self.bottom),
+            (other.x, other.y, other.right, other.bottom),
+            strict=True,
+        )
+        left, top, right, bottom = (
+            round((begin + (end - begin) * share) / 2) * 2 for begin, end in ends
+        )
+        return Rect(left, top, right - left, bottom - top)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tile:
@@ -71,11 +120,16 @@ class Tile:
     fit: Fit = Fit.COVER
     radius: int = 0
     """Of the corners, in pixels."""
+    over: str | None = None
+    """The tile before it that it may lie over, on purpose."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """A canvas and its tiles. Raises ThemeError, naming the tile, when they do not go together."""
+    """A canvas and its tiles, the lowest first.
+
+    Raises ThemeError, naming the tile, when they do not go together.
+    """
 
     width: int
     height: int
@@ -106,6 +160,9 @@ def _check(tile: Tile, canvas: Rect, before: tuple[Tile, ...]) -> None:
         if other.source == tile.source:
             message = f"{name} is there twice"
             raise ThemeError(message)
-        if rect.intersection(other.rect):
-            message = f'{name} overlaps tile "{other.source}"'
+        if other.source != tile.over and rect.intersection(other.rect):
+            message = (
+                f'{name} overlaps tile "{other.source}"; '
+                f'where that is meant, write data-over="{other.source}"'
+            )
             raise ThemeError(message)

@@ -1,124 +1,144 @@
-"""The stage: has a compositor for each scene and cuts between them."""
+"""The stage: has every scene that was drawn and goes from one to another."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
+from math import inf
+from typing import Final
 
 import av
 
-from bridge.broadcast.media.artwork import Artwork, draw_artwork
-from bridge.broadcast.media.compositor import Compositor
-from bridge.broadcast.media.scene import SCREEN
+from bridge.broadcast.media.artwork import Drawing
+from bridge.broadcast.media.compositor import Compositor, new_canvas
+from bridge.broadcast.media.frames import view_planes
+from bridge.broadcast.media.move import Move
+from bridge.broadcast.media.scene import Scene, SceneKey
 from bridge.broadcast.media.sources import SourceView
-from bridge.broadcast.media.theme import Caption, Theme
+from bridge.errors import ConflictError, ThemeError
+
+_MOST_WAITING: Final = 64
+"""Drawings that no tick has taken yet; overflow: the oldest goes. The programme stands then."""
 
 
-class SceneName(StrEnum):
-    """The kinds of scene."""
+class Transition(StrEnum):
+    """How one scene becomes another."""
 
-    SIDE_BY_SIDE = "side_by_side"
-    SCREEN = "screen"
+    CUT = "cut"
+    """From one picture to the next."""
+    MOVE = "move"
+    """In 0.3 s: tiles glide to their new places."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shot:
     """What is on air."""
 
-    scene: SceneName
-    sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    key: SceneKey
+    sizes: Mapping[str, tuple[int, int]]
     """Width and height of the tile by name of its source; who has none is not seen."""
 
 
 class Stage:
-    """Composes each tick in the scene that fits it: a shared screen, or else side by side.
+    """Composes each tick in the scene that is shown.
 
-    `screens` tells, by name of each screen's source, which side shares it. A cut happens between
-    two ticks; `on_cut` is told, on the programme thread: it must return at once.
+    `put` and `show` are for one thread, `compose` for the programme's. A scene is only shown when
+    it has been drawn, so no picture is ever half of one or black.
     """
 
-    def __init__(
-        self,
-        artwork: Artwork,
-        screens: Mapping[str, str] | None = None,
-        *,
-        on_cut: Callable[[Shot], object] = lambda _shot: None,
-    ) -> None:
-        self._side_by_side = Compositor(artwork)
-        self._screens = dict(screens or {})
-        self._sharing: list[str] = []
-        """Names of the screens that have a picture, in the order in which they began."""
-        self._screen_scenes: dict[str, Compositor] = {}
-        self._current = self._side_by_side
-        self._on_cut = on_cut
-        self.shot = _shot(SceneName.SIDE_BY_SIDE, self._side_by_side, None)
-        """What is on air now. Any thread."""
+    def __init__(self, opening: Drawing) -> None:
+        if opening.artwork is None:
+            message = "the first drawing of a scene has its artwork"
+            raise ThemeError(message)
+        scene = opening.artwork.scene
+        self.size = scene.width, scene.height
+        """Width and height of the canvas."""
+        self._scenes: dict[SceneKey, Scene] = {}
+        self._waiting: deque[tuple[float, Drawing]] = deque(maxlen=_MOST_WAITING)
+        self._later: list[tuple[float, Drawing]] = []
+        self._compositors: dict[SceneKey, Compositor] = {}
+        self._wanted = opening.key, Transition.CUT
+        self._current = Compositor(opening.key, opening.artwork)
+        self._move: Move | None = None
+        self.put(opening)
+
+    def put(self, drawing: Drawing, at: float = -inf) -> None:
+        """Have a scene drawn so from `at` (monotonic seconds) on, whether it is shown or not.
+
+        One without artwork keeps what the scene has; one of a scene that has none is left out.
+        """
+        if drawing.artwork is not None:
+            self._scenes[drawing.key] = drawing.artwork.scene
+        self._waiting.append((at, drawing))
 
     @property
-    def size(self) -> tuple[int, int]:
-        """Width and height of the canvas."""
-        return self._side_by_side.size
+    def drawn(self) -> frozenset[SceneKey]:
+        """What can be shown."""
+        return frozenset(self._scenes)
 
-    def add_screen_scene(self, sharer: str, artwork: Artwork) -> None:
-        """Have a scene for when the side `sharer` shares his screen; before, nothing is shown.
+    def show(self, key: SceneKey, transition: Transition) -> Shot:
+        """Go to a scene with the next tick. Raises ConflictError when it has not been drawn."""
+        if key not in self._scenes:
+            message = f"the scene {key.name} has not been drawn yet"
+            raise ConflictError(message)
+        self._wanted = key, transition
+        return self.shot
 
-        Takes some 50 ms, mostly without the GIL. Any thread but the programme's.
-        """
-        self._screen_scenes[sharer] = Compositor(artwork)
+    @property
+    def shot(self) -> Shot:
+        """What was shown last."""
+        key, _ = self._wanted
+        tiles = self._scenes[key].tiles
+        sizes = {key.source(tile.source): (tile.rect.width, tile.rect.height) for tile in tiles}
+        return Shot(key, sizes)
 
-    def compose(self, views: Mapping[str, SourceView]) -> av.VideoFrame:
-        """Return a new picture of the size of the canvas. Programme thread.
+    def compose(self, views: Mapping[str, SourceView], now: float) -> av.VideoFrame:
+        """Return a new picture of the size of the canvas, for `now`. Programme thread.
 
         `views` are by name of the source; one without a view is absent.
         """
-        screen = self._newest_screen(views)
-        if screen is None:
-            self._cut(SceneName.SIDE_BY_SIDE, self._side_by_side, None)
-            return self._current.compose(views)
-        self._cut(SceneName.SCREEN, self._screen_scenes[self._screens[screen]], screen)
-        return self._current.compose({**views, SCREEN: views[screen]})
+        self._take_drawings(now)
+        self._follow(now)
+        picture = new_canvas(*self.size)
+        canvas = view_planes(picture)
+        if self._move is not None:
+            self._move.compose(canvas, views, now)
+        else:
+            self._current.compose(canvas, views)
+        return picture
 
-    def _newest_screen(self, views: Mapping[str, SourceView]) -> str | None:
-        """Return the screen that was shared last, of those that there is a scene for."""
-        if not self._screens:
-            return None
-        showing = [
-            name
-            for name in self._screens
-            if (view := views.get(name)) is not None and view.picture is not None
-        ]
-        self._sharing = [name for name in self._sharing if name in showing]
-        self._sharing += [name for name in showing if name not in self._sharing]
-        drawn = [name for name in self._sharing if self._screens[name] in self._screen_scenes]
-        return drawn[-1] if drawn else None
-
-    def _cut(self, scene: SceneName, compositor: Compositor, screen: str | None) -> None:
-        if compositor is self._current:
+    def _take_drawings(self, now: float) -> None:
+        while self._waiting:
+            self._later.append(self._waiting.popleft())
+        if not self._later:
             return
-        self._current.forget()
-        self._current = compositor
-        self.shot = _shot(scene, compositor, screen)
-        self._on_cut(self.shot)
+        due = [drawing for at, drawing in self._later if at <= now]
+        self._later = [entry for entry in self._later if entry[0] > now][-_MOST_WAITING:]
+        for drawing in due:
+            self._take(drawing)
 
+    def _take(self, drawing: Drawing) -> None:
+        key = drawing.key
+        if drawing.artwork is not None:
+            made = self._compositors[key] = Compositor(key, drawing.artwork)
+            if key == self._current.key:
+                self._current = made
+        if key in self._compositors:
+            self._compositors[key].live = drawing.live
 
-def _shot(scene: SceneName, compositor: Compositor, screen: str | None) -> Shot:
-    names = {SCREEN: screen} if screen is not None else {}
-    return Shot(
-        scene,
-        {
-            names.get(tile.source, tile.source): (tile.rect.width, tile.rect.height)
-            for tile in compositor.scene.tiles
-        },
-    )
-
-
-def draw_side_by_side(
-    *, theme: str, web: Path, caption: Caption, width: int, height: int
-) -> Artwork:
-    """Draw the first scene of theme `theme` of the folder `web`.
-
-    Takes half a second, and the rasteriser holds the GIL for most of it: call it in a thread and
-    before going on air. Raises ThemeError or SetupError.
-    """
-    loaded = Theme(web / "themes" / theme, web / "fonts")
-    return draw_artwork(loaded, caption, (width, height))
+    def _follow(self, now: float) -> None:
+        if self._move is not None and self._move.over(now):
+            self._move.end()
+            self._move = None
+        key, transition = self._wanted
+        target = self._compositors.get(key)
+        if target is None or key == self._current.key:
+            return
+        if transition is Transition.CUT:
+            self._move = None
+            self._current.forget()
+            self._current = target
+        elif self._move is None:
+            # One that is under way is gone to its end: nothing jumps.
+            self._move = Move(self._current, target, now)
+            self._current = target

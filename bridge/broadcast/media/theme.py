@@ -1,44 +1,41 @@
-"""Themes: a folder with `theme.toml` and four SVG templates, drawn by people who draw.
+"""Themes: a folder with `theme.toml` and SVG templates, drawn by people who draw.
 
-`theme.svg` (side by side) and `screen.svg` (somebody shares his screen) are Jinja2 templates of the
-whole canvas. Direct children of their roots are special:
+Each scene is a Jinja2 template of the whole canvas (`theme.svg` is side by side). Direct children
+of its root are special:
 
-- `<rect data-tile="proposition" data-fit="cover" x y width height rx>`: a picture goes here;
-- `<g data-layer="above">`: drawn over the pictures; everything else is under them.
+- `<rect data-tile="proposition" data-fit="cover" x y width height rx stroke>`: a picture goes here;
+- `<g data-layer="above">`: drawn over the pictures; everything else is under them;
+- `<svg data-layer="live" x y width height>`: over everything, and drawn anew by itself.
 
-`slate.svg` is a template of one tile without a picture, `badge.svg` of a mark on a tile. Values are
-escaped by Jinja2.
+`slate.svg` is a template of one tile without a picture, `badge.svg` of a mark on a tile. A file
+that a theme lacks is taken from the classic one. Values are escaped by Jinja2. web/themes/README.md
+tells it to those who draw.
 """
 
-import tomllib
-import unicodedata
-import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Final
 
 import jinja2
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from bridge.broadcast.media.fonts import Font, load_font
+from bridge.broadcast.media.caption import Caption, clean, initials
+from bridge.broadcast.media.fonts import load_font
 from bridge.broadcast.media.lettering import Lettering, TextBox, letter
-from bridge.broadcast.media.scene import Badge
+from bridge.broadcast.media.manifest import Manifest, read_manifest
+from bridge.broadcast.media.scene import Badge, SceneKey, SceneName
 from bridge.broadcast.media.sources import SourceStatus
+from bridge.broadcast.media.theme_guard import GuardedLoader, Sandbox, render
 from bridge.errors import ThemeError
 
-SIDE_BY_SIDE_FILE: Final = "theme.svg"
-SCREEN_FILE: Final = "screen.svg"
-_INVISIBLE: Final = {"Cc", "Cs", "Co", "Cn"}
-"""Unicode categories that XML forbids or that nothing can draw."""
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-Length = Annotated[float, Field(gt=0, le=8192)]
+FALLBACK: Final = "classic"
+SCENE_FILES: Final[Mapping[SceneName, str]] = {
+    SceneName.SIDE_BY_SIDE: "theme.svg",
+    **{name: f"{name}.svg" for name in SceneName if name is not SceneName.SIDE_BY_SIDE},
+}
+SLATE_FILE: Final = "slate.svg"
+BADGE_FILE: Final = "badge.svg"
 
 
 class Weight(StrEnum):
@@ -49,136 +46,57 @@ class Weight(StrEnum):
     BOLD = "Bold"
 
 
-class TextStyle(_Part):
-    """Room for a text in the theme, in its units; see `TextBox`."""
-
-    weight: Weight
-    width: Length
-    height: Length
-    largest: Length
-    smallest: Length
-    leading: Length = 1.2
-
-    @property
-    def box(self) -> TextBox:
-        """The room alone."""
-        return TextBox(**self.model_dump(exclude={"weight"}))
-
-
-class SideStyle(_Part):
-    """How one side is called and coloured."""
-
-    label: str
-    colour: Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
-
-
-class TextStyles(_Part):
-    """The texts that are fitted."""
-
-    motion: TextStyle
-    name: TextStyle
-    """On the plate."""
-    slate: TextStyle
-    """The name on the slate."""
-    screen_motion: TextStyle
-    """The motion where somebody shares his screen; so the next."""
-    screen_name: TextStyle
-
-
-class SlateLines(_Part):
-    """What a slate says under the name."""
-
-    absent: str
-    reconnecting: str
-    camera_off: str
-
-
-class BadgeLines(_Part):
-    """What a badge says, if it has room for it."""
-
-    frozen: str
-    muted: str
-
-
-class Manifest(_Part):
-    """`theme.toml`."""
-
-    title: str
-    description: str = ""
-    width: Annotated[int, Field(ge=16, le=8192)]
-    """Of the drawing; the canvas may have another size."""
-    height: Annotated[int, Field(ge=16, le=8192)]
-    sides: Annotated[dict[str, SideStyle], Field(min_length=1)]
-    """By source; each needs its tile."""
-    text: TextStyles
-    slate: SlateLines
-    badge: BadgeLines
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Caption:
-    """What the programme says in words. Changing it means drawing anew."""
-
-    motion: str
-    names: Mapping[str, str]
-    """By source."""
-    on_air: bool = True
-    """False in a rehearsal: no LIVE badge."""
-
-
 @dataclass(frozen=True, slots=True)
 class SideText:
     """What templates know of a side."""
 
     label: str
     colour: str
-    name: Lettering
+    name: str
     initials: str
 
 
 class Theme:
-    """A loaded theme: makes SVG texts. Raises ThemeError, naming the place, on construction."""
+    """A loaded theme: makes SVG texts. Raises ThemeError, naming the place.
 
-    def __init__(self, folder: Path, fonts: Path) -> None:
+    `folder` may be somebody's upload: see theme_guard.py for what that may do.
+    """
+
+    def __init__(self, folder: Path, fonts: Path, *, fallback: Path | None = None) -> None:
         self.folder = folder
-        self.manifest = _load_manifest(folder / "theme.toml")
+        self.manifest: Manifest = read_manifest(folder)
         self.fonts = {weight: load_font(fonts / f"Inter-{weight}.otf") for weight in Weight}
-        self._templates = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(folder),
+        folders = (folder,) if fallback is None else (folder, fallback)
+        self._templates = Sandbox(
+            loader=GuardedLoader(folders),
             autoescape=True,
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
+            auto_reload=False,
         )
+        self._templates.filters["fit"] = self._fit
 
-    def draw(self, caption: Caption) -> str:
-        """Return the SVG of the whole canvas."""
-        styles = self.manifest.text
+    def draw(self, key: SceneKey, caption: Caption) -> str:
+        """Return the SVG of a scene, the whole canvas."""
+        sides = self.manifest.sides
+        others = [side for side in sides if side != key.subject]
         return self._render(
-            SIDE_BY_SIDE_FILE,
+            SCENE_FILES[key.name],
             width=self.manifest.width,
             height=self.manifest.height,
+            scene=key.name.value,
+            subject=key.subject,
+            other=others[0] if others else None,
+            sides={side: self._side(side, caption) for side in sides},
             on_air=caption.on_air,
-            motion=self._letter(caption.motion, styles.motion),
-            sides={
-                source: self._side(source, caption, styles.name) for source in self.manifest.sides
-            },
-        )
-
-    def draw_screen(self, caption: Caption, sharer: str) -> str:
-        """Return the SVG of the whole canvas while the source `sharer` shares his screen."""
-        styles = self.manifest.text
-        return self._render(
-            SCREEN_FILE,
-            width=self.manifest.width,
-            height=self.manifest.height,
-            on_air=caption.on_air,
-            motion=self._letter(caption.motion, styles.screen_motion),
-            sides={
-                source: self._side(source, caption, styles.screen_name)
-                for source in self.manifest.sides
-            },
-            sharer=sharer,
+            motion=clean(caption.motion),
+            clock=caption.clock,
+            turn=caption.turn,
+            floor=caption.floor,
+            vote=caption.vote,
+            note=clean(caption.note),
+            logo=caption.logo,
         )
 
     def draw_slate(
@@ -186,11 +104,11 @@ class Theme:
     ) -> str:
         """Return the SVG of a tile of `size` (theme units) that has no picture, as `status`."""
         return self._render(
-            "slate.svg",
+            SLATE_FILE,
             width=size[0],
             height=size[1],
             source=source,
-            side=self._side(source, caption, self.manifest.text.slate),
+            side=self._side(source, caption),
             status=status.value,
             line=getattr(self.manifest.slate, status.value),
         )
@@ -198,7 +116,7 @@ class Theme:
     def draw_badge(self, badge: Badge, size: tuple[float, float]) -> str:
         """Return the SVG of a mark on a tile of `size` (theme units)."""
         return self._render(
-            "badge.svg",
+            BADGE_FILE,
             width=size[0],
             height=size[1],
             badge=badge.value,
@@ -214,70 +132,57 @@ class Theme:
         """The bundled fonts."""
         return [font.path for font in self.fonts.values()]
 
-    def _side(self, source: str, caption: Caption, style: TextStyle) -> SideText:
+    def _side(self, source: str, caption: Caption) -> SideText:
         side = self.manifest.sides[source]
         name = clean(caption.names.get(source, "")) or side.label
-        return SideText(side.label, side.colour, self._letter(name, style), initials(name))
+        return SideText(side.label, side.colour, name, initials(name))
 
-    def _letter(self, text: str, style: TextStyle) -> Lettering:
-        font: Font = self.fonts[style.weight]
-        return letter(clean(text), style.box, font)
+    def _fit(
+        self,
+        text: object,
+        width: float,
+        height: float,
+        largest: float,
+        smallest: float,
+        weight: str = Weight.SEMI_BOLD,
+        leading: float = 1.2,
+        lines: int = 99,
+    ) -> Lettering:
+        """Break, then shrink, then cut a text until it has room: the filter `fit`."""
+        if min(width, height, smallest, leading) <= 0 or max(width, height, largest) > 8192:
+            message = "fit: sizes must be above 0 and at most 8192"
+            raise jinja2.TemplateRuntimeError(message)
+        box = TextBox(
+            width=width,
+            height=height,
+            largest=largest,
+            smallest=smallest,
+            leading=leading,
+            most_lines=lines,
+        )
+        if weight not in set(Weight):
+            message = f'fit: weight="{weight}" is none of {", ".join(Weight)}'
+            raise jinja2.TemplateRuntimeError(message)
+        return letter(clean(str(text))[:2000], box, self.fonts[Weight(weight)])
 
-    def _render(self, template: str, **variables: object) -> str:
+    def _render(self, file: str, **variables: object) -> str:
+        name = f"{self.folder.name}/{file}"
         try:
-            return self._templates.get_template(template).render(variables)
+            return render(self._templates.get_template(file), variables)
         except jinja2.TemplateNotFound as error:
-            message = f"{self.folder.name}/{template} is missing"
+            message = f"{self.folder.name}/{error.name} is missing"
             raise ThemeError(message) from error
         except jinja2.TemplateSyntaxError as error:
-            message = f"{self.folder.name}/{template} line {error.lineno}: {error.message}"
+            place = f"{self.folder.name}/{error.name or file}"
+            message = f"{place} line {error.lineno}: {error.message}"
             raise ThemeError(message) from error
-        except jinja2.TemplateError as error:
-            message = f"{self.folder.name}/{template}: {error.message}"
+        except (jinja2.TemplateError, ArithmeticError, TypeError, ValueError) as error:
+            message = f"{name}: {error}"
             raise ThemeError(message) from error
 
 
-def clean(text: str) -> str:
-    """Return `text` on one line, without what XML forbids."""
-    visible = (" " if unicodedata.category(c) in _INVISIBLE else c for c in text)
-    return " ".join("".join(visible).split())
-
-
-def initials(name: str) -> str:
-    """Return up to two letters for a slate.
-
-    >>> initials("Ada King Lovelace"), initials("Ωριγένης")
-    ('AL', 'Ω')
-    """
-    words = [word for word in name.split() if word[0].isalnum()]
-    chosen = [words[0], words[-1]] if len(words) > 1 else words
-    return "".join(word[0].upper() for word in chosen)
-
-
-def parse_svg(text: str, name: str) -> ET.Element:
-    """Read SVG that a template made. Raises ThemeError."""
-    try:
-        root = ET.fromstring(text)  # noqa: S314 - the operator's own file; values are escaped
-    except ET.ParseError as error:
-        message = f"{name} is not well-formed XML: {error}"
-        raise ThemeError(message) from error
-    if local_name(root) != "svg":
-        message = f"{name} must begin with <svg>, not <{local_name(root)}>"
-        raise ThemeError(message)
-    return root
-
-
-def local_name(element: ET.Element) -> str:
-    """Return the tag without its namespace."""
-    return element.tag.rpartition("}")[2]
-
-
-def _load_manifest(path: Path) -> Manifest:
-    try:
-        return Manifest.model_validate(tomllib.loads(path.read_text("utf-8")))
-    except OSError as error:
-        message = f'There is no theme "{path.parent.name}": {path} cannot be read'
-        raise ThemeError(message) from error
-    except (tomllib.TOMLDecodeError, ValidationError) as error:
-        message = f"{path.parent.name}/{path.name}: {error}"
-        raise ThemeError(message) from error
+def load_theme(name: str, web: Path) -> Theme:
+    """Load a theme of the folder `web`. Raises ThemeError."""
+    themes = web / "themes"
+    fallback = None if name == FALLBACK else themes / FALLBACK
+    return Theme(themes / name, web / "fonts", fallback=fallback)
