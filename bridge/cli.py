@@ -25,6 +25,9 @@ cli = typer.Typer(
     add_completion=False,
 )
 
+themes = typer.Typer(help="Looks of the programme.", no_args_is_help=True)
+cli.add_typer(themes, name="theme")
+
 Host = Annotated[str | None, typer.Option(help="Address to listen on.")]
 Port = Annotated[int | None, typer.Option(help="Port to listen on; 0 lets the system choose.")]
 DataDir = Annotated[Path | None, typer.Option(help="Rooms, secrets and recordings.")]
@@ -131,6 +134,22 @@ def doctor() -> None:
         if not check.ok:
             typer.echo(f"     {check.remedy}")
     raise typer.Exit(0 if all(check.ok for check in checks) else 1)
+
+
+@themes.callback()
+def _themes() -> None:
+    """Let `theme` stay a group although it has one command only."""
+
+
+@themes.command()
+def preview(
+    name: Annotated[str, typer.Argument(help="Folder under web/themes, or a path to one.")],
+    output: Annotated[Path, typer.Option(help="PNG to write.")] = Path("theme.png"),
+) -> None:
+    """Check a theme and draw all its scenes into one PNG."""
+    folder = Path(name)
+    theme = str(folder.resolve()) if (folder / "theme.toml").is_file() else name
+    _become("bridge.broadcast.theme_preview", {"theme": theme, "output": str(output.resolve())})
 
 
 @cli.command()
