@@ -17,6 +17,7 @@ export function roomWith(participants, rest = {}) {
     participants,
     broadcast: "off",
     rehearsal: false,
+    scene: { scene: "auto", transition: "move", note: "" },
     ...rest,
   };
 }

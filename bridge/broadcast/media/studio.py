@@ -7,7 +7,7 @@ it works in a process of its own (studio_child.py), or where nobody waits.
 import xml.etree.ElementTree as ET
 from collections import OrderedDict
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,11 @@ _SMALL_PICTURES: Final = 256
 _SLATES: Final = (SourceStatus.ABSENT, SourceStatus.RECONNECTING, SourceStatus.CAMERA_OFF)
 
 
+_Slate: TypeAlias = tuple[tuple[str, SourceStatus], str, Rect]
+_Badge: TypeAlias = tuple[tuple[str, Badge], str, Rect]
+"""Name, SVG and place."""
+
+
 class Studio:
     """Draws `theme` for a canvas of that width and height."""
 
@@ -46,6 +51,9 @@ class Studio:
         self._canvas = canvas
         self._drawn: dict[SceneKey, tuple[str, ...]] = {}
         """What each scene's last artwork was drawn of."""
+        self._last_on_tiles: (
+            tuple[tuple[object, ...], tuple[_Slate, ...], tuple[_Badge, ...]] | None
+        ) = None
         self._small: OrderedDict[tuple[str, Rect], object] = OrderedDict()
 
     def draw(self, key: SceneKey, caption: Caption, *, hasty: bool = False) -> Drawing:
@@ -55,9 +63,7 @@ class Studio:
         with what a programme needs in its first second, when nobody has come yet.
         """
         layout = self._lay_out(key, caption)
-        reasons = _SLATES[:1] if hasty else _SLATES
-        slates = tuple(self._slates(layout, caption, reasons))
-        badges = () if hasty else tuple(self._badges(layout))
+        slates, badges = self._on_tiles(layout, caption, hasty=hasty)
         live = tuple(self._live(box.svg, box.rect) for box in layout.live)
         signature = (layout.base, layout.above or "", *(svg for _, svg, _ in (*slates, *badges)))
         if signature == self._drawn.get(key):
@@ -99,9 +105,21 @@ class Studio:
         overlays = (overlay(above, box, box) for box in _boxes(above[..., 3] > 0, tiles))
         return to_planes(lay_over(under, outside)), tuple(overlays)
 
+    def _on_tiles(
+        self, layout: Layout, caption: Caption, *, hasty: bool
+    ) -> tuple[tuple[_Slate, ...], tuple[_Badge, ...]]:
+        """Return slates and badges as SVG. They know names only: no clock makes them anew."""
+        known = (layout.scene, layout.unit, tuple(caption.names.items()), hasty)
+        if self._last_on_tiles is None or self._last_on_tiles[0] != known:
+            reasons = _SLATES[:1] if hasty else _SLATES
+            slates = tuple(self._slates(layout, caption, reasons))
+            badges = () if hasty else tuple(self._badges(layout))
+            self._last_on_tiles = known, slates, badges
+        return self._last_on_tiles[1:]
+
     def _slates(
         self, layout: Layout, caption: Caption, reasons: tuple[SourceStatus, ...]
-    ) -> Iterator[tuple[tuple[str, SourceStatus], str, Rect]]:
+    ) -> Iterator[_Slate]:
         for tile in layout.scene.tiles:
             if tile.source == SCREEN:
                 continue
@@ -114,7 +132,7 @@ class Studio:
                     raise ThemeError(message)
                 yield (tile.source, status), _sized(root, tile.rect), tile.rect
 
-    def _badges(self, layout: Layout) -> Iterator[tuple[tuple[str, Badge], str, Rect]]:
+    def _badges(self, layout: Layout) -> Iterator[_Badge]:
         for tile in layout.scene.tiles:
             for badge in Badge:
                 if (tile.source, badge) == (SCREEN, Badge.MUTED):

@@ -1,6 +1,6 @@
 // The HTTP API (PROTOCOL.md, HTTP API).
 
-/** @import { Names, Phase } from "./messages.js" */
+/** @import { Names, Phase, Side } from "./messages.js" */
 
 /**
  * @typedef {{kind: string, url: string, bytes: number}} RecordingFile
@@ -16,6 +16,7 @@
  * @typedef {{size: number, path: string}} QrDrawing an SVG path of the dark modules, in a square of `size` units
  * @typedef {Links & {qr: Record<"proposition"|"opposition"|"watch", QrDrawing>}} LinksWithCodes
  * @typedef {{motion: string, proposition: string, opposition: string, destinations: string[]}} NewRoom
+ * @typedef {{scene: string, side?: Side, transition: "cut"|"move", note: string}} SceneChoice
  */
 
 const TIMEOUT_MILLISECONDS = 20_000;
@@ -86,6 +87,16 @@ export class Api {
   /** @param {string} id */
   rehearse(id) {
     return this.#ask("POST", `rooms/${id}/rehearse`);
+  }
+
+  /**
+   * Lets the programme show this from now on.
+   *
+   * @param {string} id
+   * @param {SceneChoice} choice
+   */
+  chooseScene(id, choice) {
+    return this.#ask("PUT", `rooms/${id}/scene`, choice);
   }
 
   /** The server's time, milliseconds since the epoch. */

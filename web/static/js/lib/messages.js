@@ -28,11 +28,16 @@
  *   preview_url?: string, destinations: Destination[], ingests: Partial<Record<Side, IngestReport>>,
  *   health: Partial<Record<Side, Health>>,
  *   programme?: ProgrammeReport, recording?: RecordingReport, restarts: number, viewers?: number, viewers_latency?: number|null,
+ *   shown?: {scene: string, side?: Side}, relief?: number,
  * }} HostView
+ * @typedef {{peak: number, short_term: number, gain: number, voiced: boolean, floor: string}} LevelReport
+ *   dBFS and LUFS as he sends it, and the dB by which the programme raises it
+ * @typedef {{sides: Partial<Record<Side, LevelReport>>}} Levels
  * @typedef {{
  *   id: string, motion: string, names: Names, phase: Phase, started_at?: number,
  *   participants: Participant[], broadcast: "off"|"starting"|"on"|"restarting"|"ending",
  *   rehearsal: boolean, bridge_session?: string, host?: HostView,
+ *   scene: {scene: string, side?: Side, transition: string, note?: string},
  * }} RoomView
  * @typedef {{seat: Side|"host", session: string, generation: number}} You
  * @typedef {{ok: true, you: You, polite: boolean, ice_servers: RTCIceServer[], room: RoomView}} JoinAck

@@ -3,7 +3,7 @@
 import { io } from "../../vendor/socket.io.esm.min.js";
 import { pauseAfter } from "./backoff.js";
 
-/** @import { JoinAck, RoomView, SignalFrom } from "./messages.js" */
+/** @import { JoinAck, Levels, RoomView, SignalFrom } from "./messages.js" */
 /** @import { Socket } from "socket.io-client" */
 
 /**
@@ -15,6 +15,7 @@ import { pauseAfter } from "./backoff.js";
  *   onRoom: (room: RoomView) => void,
  *   onSignal: (signal: SignalFrom) => void,
  *   onReplaced: (message: {message: string}) => void,
+ *   onLevels?: (levels: Levels) => void,
  *   onState: (state: ClientState, error?: RoomError) => void,
  * }} RoomClientOptions `join` gives the body of each join
  */
@@ -79,6 +80,7 @@ export class RoomClient {
     this.#socket.on("connect_error", (error) => this.#fail(error));
     this.#socket.on("room", (room) => this.#takeRoom(room));
     this.#socket.on("signal", (signal) => this.#takeSignal(signal));
+    this.#socket.on("levels", (levels) => !this.#closed && options.onLevels?.(levels));
     this.#socket.on("replaced", (message) => this.#end(() => options.onReplaced(message)));
   }
 

@@ -8,6 +8,8 @@ import { tokenFromHash } from "../lib/token.js";
 import { showLinks } from "./host-links.js";
 import { Preview } from "./host-preview.js";
 import { renderOutputs } from "./host-outputs.js";
+import { renderLevels } from "./host-meters.js";
+import { SceneDesk } from "./host-scenes.js";
 import { renderSeat, setState } from "./host-seats.js";
 
 /** @import { RoomView, Side } from "../lib/messages.js" */
@@ -30,6 +32,7 @@ const roomId = main.dataset.room ?? "";
 const token = tokenFromHash();
 const api = new Api(token);
 const preview = new Preview(text);
+const scenes = new SceneDesk((choice) => act(() => api.chooseScene(roomId, choice)), text);
 /** @type {RoomView|null} */
 let room = null;
 let working = false;
@@ -129,6 +132,8 @@ function render() {
   renderActions(room, state);
   renderBroadcast(room);
   renderOutputs(room.host, text);
+  scenes.render(room, connected && state !== "ended");
+  if (!room.host?.programme) renderLevels(null, SIDES, text);
   preview.follow(room.broadcast === "on" ? room.host?.preview_url : undefined, state === "ended");
 }
 
@@ -220,6 +225,7 @@ function start() {
       render();
     },
     onSignal: () => {},
+    onLevels: (levels) => renderLevels(levels, SIDES, text),
     onReplaced: () => {
       onState("refused");
       refuse(text("host.replaced"));
