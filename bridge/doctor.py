@@ -34,7 +34,7 @@ def examine(settings: Settings) -> list[Check]:
     """Look at everything; never raises. Media libraries are looked at in a child process."""
     return [
         _python(),
-        *_media(),
+        *_media(settings.encoder),
         _ffmpeg(settings),
         _browser_libraries(),
         _fonts(),
@@ -52,10 +52,10 @@ def _python() -> Check:
     return Check("python", sys.version_info >= (3, 11), found, "Install Python 3.11 or newer.")
 
 
-def _media() -> list[Check]:
+def _media(encoder: str) -> list[Check]:
     # In a child: this process is the server's kind and stays free of codecs.
     child = subprocess.run(
-        [sys.executable, "-m", "bridge.broadcast.self_check"],
+        [sys.executable, "-m", "bridge.broadcast.self_check", encoder],
         capture_output=True,
         text=True,
         timeout=60,

@@ -102,6 +102,9 @@ class Settings(BaseSettings):
     """Constant video bit rate; 4000 fits Twitch, YouTube and Facebook at 720p30."""
     audio_kbps: Annotated[int, Field(ge=32, le=320)] = 128
     """AAC bit rate."""
+    encoder: Literal["x264", "nvenc", "qsv", "vaapi", "auto"] = "x264"
+    """What encodes the picture: the processor, or a graphics card by NVENC, Quick Sync or VA-API.
+    "auto" takes the first card that works, or x264. `debate-bridge doctor` tells which do."""
     preset: str = "veryfast"
     """x264 preset."""
     encoder_threads: Annotated[int, Field(ge=1, le=16)] = 1

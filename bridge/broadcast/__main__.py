@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from bridge.broadcast.broadcast import Broadcast
 from bridge.broadcast.standard_input import ended
 from bridge.clock import SystemClock
+from bridge.errors import SettingsError, SetupError
 from bridge.log import Redactor, set_up
 from bridge.protocol.broadcast_config import BroadcastConfig
 
@@ -63,7 +64,12 @@ def main() -> int:
         redactor.add(destination.url.rpartition("/")[2])
     set_up(config.log_level, redactor)
     _go_before_others()
-    return uvloop.run(_run(config))
+    try:
+        return uvloop.run(_run(config))
+    except (SettingsError, SetupError) as error:
+        # The operator's to mend: what to do is what he needs, not where it was found.
+        logger.error("%s", error.message)  # noqa: TRY400
+        return EXIT_FAILED
 
 
 if __name__ == "__main__":

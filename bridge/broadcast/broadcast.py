@@ -3,13 +3,14 @@
 import asyncio
 import logging
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from bridge.aiortc_inside import receiving
 from bridge.broadcast.gallery import Gallery, Sources
 from bridge.broadcast.media.caption import Caption
 from bridge.broadcast.media.encoder import EncoderSettings
+from bridge.broadcast.media.encoders import choose
 from bridge.broadcast.media.mixer import Mixer
 from bridge.broadcast.media.packets import EncodedPacket, Grid
 from bridge.broadcast.media.programme import Programme
@@ -39,8 +40,12 @@ _SETTLE_SECONDS: Final = 0.1
 
 
 def encoder_settings(canvas: CanvasConfig) -> EncoderSettings:
-    """Translate what the server told into what the encoders take."""
-    return EncoderSettings(
+    """Translate what the server told into what the encoders take.
+
+    Blocks while hardware encoders are tried, if one was asked for; raises SetupError when it does
+    not work.
+    """
+    settings = EncoderSettings(
         width=canvas.width,
         height=canvas.height,
         grid=Grid(
@@ -54,6 +59,7 @@ def encoder_settings(canvas: CanvasConfig) -> EncoderSettings:
         threads=canvas.encoder_threads,
         ladder=canvas.ladder,
     )
+    return replace(settings, encoder=choose(canvas.encoder, settings.shape))
 
 
 @dataclass(frozen=True, slots=True)

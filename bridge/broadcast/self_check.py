@@ -1,4 +1,7 @@
-"""`python -m bridge.broadcast.self_check`: what the media libraries can do here, as JSON."""
+"""`python -m bridge.broadcast.self_check [ENCODER]`: what the media libraries can do, as JSON.
+
+With the setting `encoder`, so that a missing one that nobody asked for is no fault.
+"""
 
 import json
 import sys
@@ -8,6 +11,7 @@ import av
 from av.codec.codec import UnknownCodecError
 
 from bridge.aiortc_inside.versions import RECEIVER_ATTRIBUTES
+from bridge.broadcast.media.encoders import EncoderKind, look
 
 _CODECS = (
     ("libx264", "w", "encodes the programme's picture"),
@@ -33,9 +37,21 @@ def _codec(name: str, mode: str, purpose: str) -> dict[str, object]:
     }
 
 
+def _encoder(kind: EncoderKind, wanted: str) -> dict[str, object]:
+    finding = look(kind)
+    return {
+        "name": f"encoder {kind}",
+        "ok": finding.works or kind not in {wanted, EncoderKind.X264},
+        "found": f"works: {finding.why}" if finding.works else f"not here: {finding.why}",
+        "remedy": "Mend that, or choose one that works with BRIDGE_ENCODER.",
+    }
+
+
 def main() -> None:
     """Print a JSON list of checks."""
+    wanted = sys.argv[1] if len(sys.argv) > 1 else EncoderKind.X264
     checks = [_codec(*codec) for codec in _CODECS]
+    checks += [_encoder(kind, wanted) for kind in EncoderKind]
     checks.append(
         {
             "name": "aiortc",

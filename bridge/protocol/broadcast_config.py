@@ -5,7 +5,7 @@ a broadcast never outlives its server. Secrets travel here because argv and envi
 """
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.networks import IPvAnyAddress
@@ -35,6 +35,7 @@ class CanvasConfig(BaseModel):
     segment_frames: int = 60
     video_kbps: int = 4000
     audio_kbps: int = 128
+    encoder: Literal["x264", "nvenc", "qsv", "vaapi", "auto"] = "x264"
     preset: str = "veryfast"
     encoder_threads: int = 1
     ladder: tuple[str, ...] = ()

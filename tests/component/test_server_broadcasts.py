@@ -12,7 +12,7 @@ import pytest
 
 from bridge.clock import SystemClock
 from bridge.errors import ConflictError, NotFoundError
-from bridge.protocol.broadcast_config import BroadcastConfig
+from bridge.protocol.broadcast_config import BroadcastConfig, CanvasConfig
 from bridge.protocol.messages import BroadcastReport, BroadcastState, HostView, Join, OutputState
 from bridge.protocol.tokens import Grant
 from bridge.rooms.model import Phase, Role
@@ -81,6 +81,15 @@ async def test_a_broadcast_is_told_everything_on_standard_input_alone(server, no
     assert config.token not in public
     assert "stream-key" not in public
     assert "BRIDGE_" not in public
+
+
+async def test_a_broadcast_is_told_how_the_operator_wants_it_encoded(tmp_path, notes):
+    wishes = {"encoder": "auto", "preset": "faster", "video_kbps": 2500}
+    async with Server(tmp_path / "data", stand_in(notes.folder), **wishes) as server:
+        room = await create(server)
+        await server.parts.debates.start(room.id)
+        (pid,) = await notes.until("told", 1)
+    assert notes.told(pid).canvas == CanvasConfig.model_validate(wishes)
 
 
 async def test_a_rehearsal_has_a_secret_name_no_destination_and_no_recording(server, notes):

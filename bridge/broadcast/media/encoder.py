@@ -1,4 +1,4 @@
-"""x264 and AAC by way of PyAV: raw media in, frozen packets out. One thread each."""
+"""H.264 and AAC by way of PyAV: raw media in, frozen packets out. One thread each."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,10 +9,9 @@ import av
 import numpy as np
 from av.audio.codeccontext import AudioCodecContext
 from av.codec.context import Flags
-from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
-from av.video.reformatter import ColorPrimaries, ColorRange, ColorTrc
 
+from bridge.broadcast.media.encoders import EncoderKind, PictureEncoder, VideoShape
 from bridge.broadcast.media.frames import Samples
 from bridge.broadcast.media.packets import (
     AUDIO_RATE,
@@ -28,9 +27,6 @@ from bridge.errors import SetupError
 
 AAC_FRAME: Final = 1024
 """Samples per AAC packet."""
-_SPC_BT709: Final = 1
-_LEFT_OUT: Final = {6, 7, 8, 9, 12}
-"""NAL unit types that outputs do not want: SEI (x264's signature), SPS, PPS, AUD, filler."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +40,23 @@ class EncoderSettings:
     audio_kbps: int
     preset: str = "veryfast"
     threads: int = 1
+    encoder: EncoderKind = EncoderKind.X264
+    """One that was found to work: see `encoders.choose`."""
     ladder: tuple[str, ...] = ()
     """Names of the renditions that are made beside the programme."""
+
+    @property
+    def shape(self) -> VideoShape:
+        """What the picture encoder is opened for."""
+        return VideoShape(
+            width=self.width,
+            height=self.height,
+            fps=self.grid.fps,
+            segment_frames=self.grid.segment_frames,
+            kbps=self.video_kbps,
+            preset=self.preset,
+            threads=self.threads,
+        )
 
 
 class VideoEncoder:
@@ -60,12 +71,9 @@ class VideoEncoder:
         self._grid = settings.grid
         self._rendition = rendition
         self._segment = -1
-        self._context = _open_video(settings)
-
-    @property
-    def config(self) -> bytes:
-        """AVCDecoderConfigurationRecord: libx264 writes it when `annexb=0`."""
-        return bytes(self._context.extradata or b"")
+        self._encoder = PictureEncoder(settings.encoder, settings.shape)
+        self.config = self._encoder.config
+        """AVCDecoderConfigurationRecord. It stays the same for life."""
 
     def encode(self, picture: av.VideoFrame, frame: int) -> Iterator[EncodedPacket]:
         """Encode the picture of tick `frame`; each number is larger than the one before.
@@ -86,16 +94,14 @@ class VideoEncoder:
         return self._packets(None)
 
     def _packets(self, picture: av.VideoFrame | None) -> Iterator[EncodedPacket]:
-        for packet in self._context.encode(picture):
-            if packet.pts is None:
-                continue
-            frame = self._grid.frame(packet.pts)
+        for unit in self._encoder.encode(picture):
+            frame = self._grid.frame(unit.pts)
             yield EncodedPacket(
                 kind=TrackKind.VIDEO,
-                data=_slices(bytes(packet)),
-                pts=packet.pts,
-                duration=self._grid.pts(frame + 1) - packet.pts,
-                keyframe=packet.is_keyframe,
+                data=unit.data,
+                pts=unit.pts,
+                duration=self._grid.pts(frame + 1) - unit.pts,
+                keyframe=unit.keyframe,
                 rendition=self._rendition,
             )
 
@@ -176,35 +182,6 @@ def describe(
     )
 
 
-def _open_video(settings: EncoderSettings) -> VideoCodecContext:
-    kbps = settings.video_kbps
-    # Sliced threads add no delay, frame threads would; one thread needs neither.
-    sliced = int(settings.threads > 1)
-    context = VideoCodecContext.create("libx264", "w")
-    context.width, context.height, context.pix_fmt = settings.width, settings.height, "yuv420p"
-    context.framerate = Fraction(settings.grid.fps)
-    context.time_base = Fraction(1, VIDEO_RATE)
-    context.bit_rate = kbps * 1000
-    context.flags |= Flags.global_header
-    context.colorspace = _SPC_BT709
-    context.color_range = ColorRange.MPEG
-    context.color_primaries = ColorPrimaries.BT709
-    context.color_trc = ColorTrc.BT709
-    context.options = {
-        "preset": settings.preset,
-        "tune": "zerolatency",
-        "profile": "high",
-        "forced-idr": "1",
-        "x264-params": (
-            f"annexb=0:keyint={settings.grid.segment_frames}:min-keyint=1:scenecut=0:bframes=0"
-            f":vbv-maxrate={kbps}:vbv-bufsize={kbps}"
-            f":threads={settings.threads}:sliced-threads={sliced}"
-        ),
-    }
-    _open(context, f'libx264 with preset "{settings.preset}"')
-    return context
-
-
 def _open_audio(settings: EncoderSettings) -> AudioCodecContext:
     context = AudioCodecContext.create("aac", "w")
     context.sample_rate = AUDIO_RATE
@@ -213,25 +190,9 @@ def _open_audio(settings: EncoderSettings) -> AudioCodecContext:
     context.bit_rate = settings.audio_kbps * 1000
     context.time_base = Fraction(1, AUDIO_RATE)
     context.flags |= Flags.global_header
-    _open(context, "aac")
-    return context
-
-
-def _open(context: VideoCodecContext | AudioCodecContext, name: str) -> None:
     try:
         context.open()
     except (av.FFmpegError, ValueError) as error:
-        message = f"The encoder {name} cannot be opened; check the canvas and the preset."
+        message = "The encoder aac cannot be opened; check its bit rate."
         raise SetupError(message) from error
-
-
-def _slices(access_unit: bytes) -> bytes:
-    """Leave out NAL units that are not slices. Each has its length in 4 bytes before it."""
-    kept = []
-    at = 0
-    while at + 4 < len(access_unit):
-        end = at + 4 + int.from_bytes(access_unit[at : at + 4], "big")
-        if access_unit[at + 4] & 0x1F not in _LEFT_OUT:
-            kept.append(access_unit[at:end])
-        at = end
-    return kept[0] if len(kept) == 1 else b"".join(kept)
+    return context
