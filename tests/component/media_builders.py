@@ -127,12 +127,17 @@ def of(kind: TrackKind, packets: Sequence[EncodedPacket]) -> list[EncodedPacket]
 
 
 def decode_pictures(
-    parameters: CodecParameters, packets: Sequence[EncodedPacket]
+    parameters: CodecParameters, packets: Sequence[EncodedPacket], *, strict: bool = False
 ) -> list[tuple[Fraction, av.VideoFrame]]:
-    """Programme time and picture, from nothing but what containers are given."""
+    """Programme time and picture, from nothing but what containers are given.
+
+    A strict decoder raises an error where others conceal one.
+    """
     decoder = av.CodecContext.create("h264", "r")
     decoder.extradata = parameters.avc_config
     decoder.thread_count = 1
+    if strict:
+        decoder.options = {"err_detect": "explode+crccheck+bitstream+buffer+careful"}
     pictures = []
     for packet in [*map(_packet, of(TrackKind.VIDEO, packets)), None]:
         for picture in decoder.decode(packet):

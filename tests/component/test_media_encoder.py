@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 
+import av
 import numpy as np
 import pytest
 
@@ -11,6 +12,7 @@ from bridge.broadcast.media.packets import ORIGIN_SECONDS, EncodedPacket, TrackK
 from bridge.errors import SetupError
 from tests.component.media_builders import (
     BLUE,
+    GREY,
     GRID,
     RED,
     decode_pictures,
@@ -136,6 +138,99 @@ def test_any_cutting_of_the_sound_gives_the_same_packets():
         packets += encoder.flush()
         results.append([(packet.pts, packet.data) for packet in packets])
     assert results[0] == results[1]
+
+
+def moving(number: int) -> av.VideoFrame:
+    """A ramp that wanders by 3 samples a picture."""
+    picture = plain(GREY, 320, 180)
+    ramp = 30 + np.abs((np.arange(320) + 3 * number) % 360 - 180)
+    view_planes(picture)[0][:] = ramp.astype(np.uint8)
+    return picture
+
+
+class Hurried:
+    """A programme during which hurry is asked for, or no longer, before some of its pictures."""
+
+    def __init__(self, numbers: list[int], asked: dict[int, bool], preset: str = "veryfast"):
+        self.settings = settings(preset=preset)
+        self.encoder = VideoEncoder(self.settings)
+        self.config = self.encoder.config
+        self.numbers = numbers
+        self.hurrying: list[int] = []
+        self.packets: list[EncodedPacket] = []
+        for number in numbers:
+            if number in asked:
+                self.encoder.hurry(on=asked[number])
+            made = list(self.encoder.encode(moving(number), number))
+            assert [GRID.frame(packet.pts) for packet in made] == [number]
+            self.packets += made
+            if self.encoder.hurrying:
+                self.hurrying.append(number)
+        assert list(self.encoder.flush()) == []
+
+    def judge(self) -> None:
+        """Decode everything with the first record, by a decoder that forgives nothing."""
+        parameters = describe(self.settings, self.encoder, AudioEncoder(self.settings))
+        assert parameters.avc_config == self.config
+        with av.logging.Capture() as said:
+            pictures = decode_pictures(parameters, self.packets, strict=True)
+        assert [line for level, _, line in said if level <= av.logging.WARNING] == []
+        assert [time for time, _ in pictures] == [Fraction(n, 30) for n in self.numbers]
+        for number, (_, picture) in zip(self.numbers, pictures, strict=True):
+            assert not picture.is_corrupt
+            luma, wanted = (view_planes(one)[0] for one in (picture, moving(number)))
+            assert np.abs(luma.astype(int) - wanted).mean() < 4
+
+
+def test_hurry_begins_and_ends_with_a_segment_and_no_decoder_notices():
+    hurried = Hurried(list(range(400)), {70: True, 200: False, 310: True})
+    assert hurried.encoder.can_hurry
+    assert hurried.hurrying == [*range(120, 240), *range(360, 400)]
+    assert keyframes(hurried.packets) == [0, 60, 120, 180, 240, 300, 360]
+    hurried.judge()
+
+
+@pytest.mark.parametrize("preset", ["superfast", "faster", "fast", "medium"])
+def test_hurry_fits_the_parameter_sets_of_slower_presets(preset):
+    hurried = Hurried(list(range(185)), {10: True, 70: False}, preset)
+    assert hurried.hurrying == list(range(60, 120))
+    hurried.judge()
+
+
+def test_what_was_asked_for_last_before_a_segment_counts():
+    hurried = Hurried(list(range(130)), {10: True, 50: False, 70: True, 119: False})
+    assert hurried.hurrying == []
+
+
+def test_hurry_waits_for_a_picture_between_two_keyframes():
+    # Neighbouring IDR pictures must differ in idr_pic_id, which each x264 counts from 0.
+    hurried = Hurried([0, 1, 60, 120, 121, 180, 181], {120: True})
+    assert hurried.hurrying == [180, 181]
+    assert keyframes(hurried.packets) == [0, 60, 120, 180]
+    hurried.judge()
+
+
+def test_ultrafast_has_nothing_quicker():
+    encoder = VideoEncoder(settings(preset="ultrafast"))
+    assert not encoder.can_hurry
+    assert not encoder.hurry(on=True)
+    assert [len(list(encoder.encode(moving(n), n))) for n in (0, 1, 60)] == [1, 1, 1]
+    assert not encoder.hurrying
+
+
+def test_without_memory_for_another_x264_the_one_that_runs_goes_on(monkeypatch, caplog):
+    encoder = VideoEncoder(settings(preset="veryfast"))
+
+    def refuse(*_arguments: object) -> None:
+        raise SetupError("no memory")
+
+    monkeypatch.setattr("bridge.broadcast.media.encoder.PictureEncoder", refuse)
+    assert encoder.hurry(on=True)
+    packets = [packet for n in range(130) for packet in encoder.encode(moving(n), n)]
+    assert keyframes(packets) == [0, 60, 120]
+    assert not encoder.hurrying
+    assert not encoder.can_hurry
+    assert caplog.text.count("another x264 cannot be opened") == 1
 
 
 def test_nonsense_as_preset_is_a_set_up_error():

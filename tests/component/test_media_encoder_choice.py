@@ -138,6 +138,12 @@ def test_our_record_of_annex_b_headers_is_the_one_that_x264_writes(
     assert PictureEncoder(EncoderKind.NVENC, SHAPE).config == theirs
 
 
+def test_hardware_is_not_asked_to_hurry(nvenc_stands_in: None) -> None:
+    video = VideoEncoder(settings(encoder=EncoderKind.NVENC))
+    assert not video.can_hurry
+    assert not video.hurry(on=True)
+
+
 def lines(checks: list[dict[str, object]]) -> Iterator[tuple[object, object]]:
     return ((check["name"], check["ok"]) for check in checks)
 

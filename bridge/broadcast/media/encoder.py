@@ -1,5 +1,6 @@
 """H.264 and AAC by way of PyAV: raw media in, frozen packets out. One thread each."""
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -23,7 +24,10 @@ from bridge.broadcast.media.packets import (
     Grid,
     TrackKind,
 )
+from bridge.broadcast.media.quicker import Quicker, find_quicker
 from bridge.errors import SetupError
+
+logger = logging.getLogger(__name__)
 
 AAC_FRAME: Final = 1024
 """Samples per AAC packet."""
@@ -65,15 +69,43 @@ class VideoEncoder:
     The rate is capped, not padded: b = maxrate = bufsize keeps a moving picture at the nominal
     rate within a second, as platforms ask, while `nal-hrd=cbr` would fill still slates with
     megabits of zeros for every spectator and on disk.
+
+    It can be asked to hurry: from the next segment on another x264, opened with a cheaper preset
+    and the same parameter sets, encodes. Its first picture is an IDR, so nothing of the encoder
+    before is referred to, and decoders need not be told. One thread; `hurry` may be called by any.
     """
 
     def __init__(self, settings: EncoderSettings, rendition: str = SOURCE) -> None:
         self._grid = settings.grid
         self._rendition = rendition
+        self._kind, self._shape = settings.encoder, settings.shape
         self._segment = -1
-        self._encoder = PictureEncoder(settings.encoder, settings.shape)
+        self._in_segment = 0
+        self._encoder = PictureEncoder(self._kind, self._shape)
         self.config = self._encoder.config
         """AVCDecoderConfigurationRecord. It stays the same for life."""
+        by_processor = self._kind is EncoderKind.X264
+        self._quicker = find_quicker(self._shape, self.config) if by_processor else None
+        self._asked = False
+        self._hurrying = False
+
+    @property
+    def can_hurry(self) -> bool:
+        """Whether there is a cheaper preset with the same parameter sets."""
+        return self._quicker is not None
+
+    @property
+    def hurrying(self) -> bool:
+        """Whether the cheaper preset encodes now. Any thread."""
+        return self._hurrying
+
+    def hurry(self, *, on: bool) -> bool:
+        """Encode with the cheaper preset, or as set up, from the next segment on. Any thread.
+
+        The last call before a segment counts. False when there is no cheaper preset.
+        """
+        self._asked = on
+        return self.can_hurry
 
     def encode(self, picture: av.VideoFrame, frame: int) -> Iterator[EncodedPacket]:
         """Encode the picture of tick `frame`; each number is larger than the one before.
@@ -83,15 +115,40 @@ class VideoEncoder:
         """
         segment = frame // self._grid.segment_frames
         opens = segment != self._segment
-        self._segment = segment
+        if opens:
+            yield from self._change_pace()
+            self._segment, self._in_segment = segment, 0
+        self._in_segment += 1
         picture.pict_type = PictureType.I if opens else PictureType.NONE
         picture.pts = self._grid.pts(frame)
         picture.time_base = Fraction(1, VIDEO_RATE)
-        return self._packets(picture)
+        yield from self._packets(picture)
 
     def flush(self) -> Iterator[EncodedPacket]:
         """Return what is still inside. Once, at the end."""
         return self._packets(None)
+
+    def _change_pace(self) -> Iterator[EncodedPacket]:
+        """Let another x264 go on, when asked; what the old one holds comes first."""
+        # Two x264 may give the same idr_pic_id, and neighbours must differ in it (7.4.3): a
+        # picture that is no IDR must stand between.
+        if self._quicker is None or self._asked is self._hurrying or self._in_segment == 1:
+            return
+        new = self._opened_anew(self._quicker, hurrying=not self._hurrying)
+        if new is not None:
+            yield from self._packets(None)
+            self._encoder = new
+            self._hurrying = not self._hurrying
+
+    def _opened_anew(self, quicker: Quicker, *, hurrying: bool) -> PictureEncoder | None:
+        """None: no memory for another one. The one that we have goes on, for good."""
+        shape, params = (quicker.shape, quicker.params) if hurrying else (self._shape, "")
+        try:
+            return PictureEncoder(self._kind, shape, params)
+        except SetupError:
+            logger.exception("another x264 cannot be opened: the preset stays as it is")
+            self._quicker = None
+            return None
 
     def _packets(self, picture: av.VideoFrame | None) -> Iterator[EncodedPacket]:
         for unit in self._encoder.encode(picture):
