@@ -18,6 +18,7 @@ from bridge.broadcast.media.stage import Shot, Stage
 from bridge.broadcast.media.studio_order import Commission
 from bridge.broadcast.meters import Meters
 from bridge.broadcast.outputs.rack import ProgrammeShape, Rack
+from bridge.broadcast.reliever import Reliever
 from bridge.broadcast.room_link import RoomLink
 from bridge.broadcast.rtc.playout_delay import PlayoutDelay
 from bridge.broadcast.seat import Seat, SeatEvents
@@ -68,8 +69,9 @@ class _OnAir:
 
     programme: Programme
     rack: Rack
+    reliever: Reliever
     helping: tuple[asyncio.Task[None], ...]
-    """Scenes and meters: the programme goes on without them."""
+    """Scenes, meters and relief: the programme goes on without them."""
 
 
 class Broadcast:
@@ -113,7 +115,11 @@ class Broadcast:
         """Be on air until `asked_to_end`; False when the programme failed by itself."""
         receiving.install()
         try:
-            on_air = self._start(await self._gallery.open())
+            stage, settings = await asyncio.gather(
+                self._gallery.open(),
+                asyncio.to_thread(encoder_settings, self._config.canvas),
+            )
+            on_air = self._start(stage, settings)
             tasks = [
                 asyncio.create_task(self._link.run(), name="room-link"),
                 asyncio.create_task(self._report(on_air), name="reports"),
@@ -140,9 +146,8 @@ class Broadcast:
     def _take_room(self, room: RoomView) -> None:
         self._gallery.choose(room.scene)
 
-    def _start(self, stage: Stage) -> _OnAir:
+    def _start(self, stage: Stage, settings: EncoderSettings) -> _OnAir:
         loop = asyncio.get_running_loop()
-        settings = encoder_settings(self._config.canvas)
         seats = self._seats.values()
         mixer = Mixer([seat.microphone for seat in seats], placed=self._config.stereo)
         programme = Programme(
@@ -164,17 +169,32 @@ class Broadcast:
         self._rack.start()
         programme.start(begin)
         logger.info("programme %s starts", self._config.programme)
-        sources = Sources(
-            screens={seat.side.value: seat.screen for seat in seats}, levels=lambda: mixer.levels
+        reliever = Reliever(
+            programme,
+            self._gallery,
+            seats,
+            grid=settings.grid,
+            clock=self._clock,
+            on_change=self._changed.set,
         )
+        helping = self._help(mixer, reliever, begin)
+        return _OnAir(programme, self._rack, reliever, helping)
+
+    def _help(
+        self, mixer: Mixer, reliever: Reliever, begin: float
+    ) -> tuple[asyncio.Task[None], ...]:
+        """Start what the programme can do without."""
+        screens = {side.value: seat.screen for side, seat in self._seats.items()}
+        sources = Sources(screens=screens, levels=lambda: mixer.levels)
         meters = Meters(lambda: mixer.levels, self._link.tell_levels)
-        helping = (
+        tasks = (
             asyncio.create_task(self._gallery.run(sources, begin), name="gallery"),
             asyncio.create_task(meters.run(), name="meters"),
+            asyncio.create_task(reliever.run(), name="relief"),
         )
-        for task in helping:
+        for task in tasks:
             task.add_done_callback(_log_failure)
-        return _OnAir(programme, self._rack, helping)
+        return tasks
 
     def _put(self, packet: EncodedPacket) -> None:
         """Hand a packet on. Encoder thread."""
@@ -236,6 +256,7 @@ class Broadcast:
             destinations=on_air.rack.destinations,
             recording=on_air.rack.recording,
             shown=self._shown(),
+            relief=int(on_air.reliever.level),
         )
 
     def _shown(self) -> SceneShown | None:

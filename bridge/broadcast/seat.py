@@ -61,6 +61,7 @@ class Seat:
         self._on = on
         self._frame_rate = frame_rate
         self._screens_before = 0
+        self._reduction = 1.0
         self._meter = LegMeter()
         self._tiles: Mapping[str, tuple[int, int]] = {}
         self._moved = asyncio.Event()
@@ -127,6 +128,12 @@ class Seat:
         self._ingest.limit_bit_rate(shown.bit_rate)
         self._on.wants(self.side, shown.wanted(self._frame_rate))
 
+    def reduce(self, reduction: float) -> None:
+        """Let the debater send pictures of so much, 0 to 1, of his tiles' lengths."""
+        if reduction != self._reduction:
+            self._reduction = reduction
+            self.fit(self._tiles)
+
     def report(self) -> IngestReport:
         """Return what came since the last report."""
         return self._meter.report(self._ingest.stats, self._clock.monotonic())
@@ -138,6 +145,8 @@ class Seat:
         if screen is None and media.screen and self.screen.received == self._screens_before:
             # Its scene begins with its first picture, which should not have to be small.
             screen = _SCREEN_TO_COME
+        if self._reduction < 1:
+            camera, screen = (_reduced(size, self._reduction) for size in (camera, screen))
         hidden = (media.camera and camera is None) + (media.screen and screen is None)
         return Shown(camera=camera, screen=screen, hidden=hidden)
 
@@ -164,3 +173,7 @@ class Seat:
         self.screen.keep_fresh(inf if receiving else self._clock.monotonic() - FROZEN_AFTER)
         self._moved.set()
         self._on.changed()
+
+
+def _reduced(size: tuple[int, int] | None, reduction: float) -> tuple[int, int] | None:
+    return size and (round(size[0] * reduction), round(size[1] * reduction))

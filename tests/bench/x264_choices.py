@@ -18,10 +18,13 @@ import resvg_py
 from av.codec.context import Flags
 from av.video.frame import PictureType
 
+from bridge.broadcast.media.caption import Caption
 from bridge.broadcast.media.frames import view_planes
+from bridge.broadcast.media.scene import SceneKey, SceneName
 from bridge.broadcast.media.sources import SourceStatus, SourceView
-from bridge.broadcast.media.stage import Stage, draw_side_by_side
-from bridge.broadcast.media.theme import Caption
+from bridge.broadcast.media.stage import Stage
+from bridge.broadcast.media.studio import Studio
+from bridge.broadcast.media.theme import load_theme
 from bridge.settings import web_folder
 
 FOLDER = Path("/work/shared/media")
@@ -57,19 +60,14 @@ CHOICES = (
 
 def faces() -> list[av.VideoFrame]:
     """The programme of two debaters."""
-    artwork = draw_side_by_side(
-        theme="classic",
-        web=web_folder(),
-        caption=Caption(motion="This house would measure", names={side: side for side in DEBATERS}),
-        width=1280,
-        height=720,
-    )
-    stage = Stage(artwork)
+    caption = Caption(motion="This house would measure", names={side: side for side in DEBATERS})
+    studio = Studio(load_theme("classic", web_folder()), (1280, 720))
+    stage = Stage(studio.draw(SceneKey(SceneName.SIDE_BY_SIDE), caption))
     clips = {side: decoded(FOLDER / name) for side, name in DEBATERS.items()}
     pictures = []
     for number in range(PICTURES):
         views = {side: SourceView(SourceStatus.LIVE, clips[side][number]) for side in DEBATERS}
-        pictures.append(stage.compose(views))
+        pictures.append(stage.compose(views, 0.0))
     return pictures
 
 

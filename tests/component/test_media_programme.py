@@ -13,7 +13,7 @@ from bridge.broadcast.media.frames import view_planes
 from bridge.broadcast.media.mixer import Mixer
 from bridge.broadcast.media.packets import ORIGIN_SECONDS, EncodedPacket, TrackKind
 from bridge.broadcast.media.programme import Programme
-from bridge.broadcast.media.sources import AudioSource, VideoSource
+from bridge.broadcast.media.sources import AudioSource, SourceView, VideoSource
 from bridge.broadcast.media.stage import Stage
 from bridge.clock import SystemClock
 from bridge.errors import SettingsError
@@ -229,6 +229,25 @@ def test_a_standstill_is_bridged_with_silence_unless_it_is_hopeless(artwork, sta
     assert [getattr(failure, "code", None) for failure in rig.failures] == ["standstill"] * fails
     assert rig.sound_is_continuous()
     assert (rig.programme.stats.skipped >= standstill * 30 - 5) or fails
+
+
+def test_with_pictures_held_one_tick_in_five_shows_the_one_before(artwork, monkeypatch):
+    rig = Rig(artwork)
+    asked: list[float] = []
+    camera = rig.cameras["proposition"]
+    current = camera.current
+
+    def counted(now: float) -> SourceView:
+        asked.append(now)
+        return current(now)
+
+    monkeypatch.setattr(camera, "current", counted)
+    rig.programme.hold_pictures = True
+    with rig.on_air():
+        time.sleep(1)
+    ticks = rig.programme.stats.ticks
+    assert len(asked) == pytest.approx(ticks * 4 / 5, abs=2)
+    assert rig.sound_is_continuous()
 
 
 def test_stopping_twice_or_before_the_start_is_harmless(artwork):

@@ -15,7 +15,7 @@ from bridge.broadcast.media.frames import Samples, TickMedia
 from bridge.broadcast.media.ladder import Ladder
 from bridge.broadcast.media.mixer import Mixer
 from bridge.broadcast.media.packets import AUDIO_RATE, SOURCE, EncodedPacket, Rendition
-from bridge.broadcast.media.sources import VideoSource
+from bridge.broadcast.media.sources import SourceView, VideoSource
 from bridge.broadcast.media.stage import Stage
 from bridge.broadcast.media.timeline import Tick, Timeline
 from bridge.clock import Clock
@@ -31,6 +31,8 @@ _MAX_BACKLOG: Final = 10 * AUDIO_RATE
 discontinuity is better than one that is 10 s late."""
 _BLOCK: Final = AUDIO_RATE
 """Most samples mixed at once, after a standstill."""
+_HELD_EVERY: Final = 5
+"""With pictures held, the sources are not looked at in one tick of so many: 24 of 30."""
 _AVERAGED: Final = 90
 """Ticks over which times are averaged, about."""
 
@@ -110,6 +112,10 @@ class Programme:
         self._sound: list[Samples] = []
         self._mixed = 0
         self._composed = 0
+        self._views: dict[str, SourceView] = {}
+        self.hold_pictures = False
+        """Whether some ticks show the sources as the tick before did, to save their scaling. Set
+        from any thread."""
         self._refused = 0
         self._compose_time, self._mix_time, self._encode_time = _Average(), _Average(), _Average()
         self._stopping = Event()
@@ -141,6 +147,15 @@ class Programme:
         ended = self._composing.join(timeout)
         self._channel.close()
         return self._encoding.join(max(0.0, deadline - self._clock.monotonic())) and ended
+
+    @property
+    def can_hurry(self) -> bool:
+        """Whether there is a cheaper way to encode that outputs need not be told of."""
+        return self._video.can_hurry
+
+    def hurry(self, *, on: bool) -> None:
+        """Encode cheaper, or as set up, from the next segment on. Any thread."""
+        self._video.hurry(on=on)
 
     @property
     def stats(self) -> ProgrammeStats:
@@ -176,8 +191,9 @@ class Programme:
             self._refused += 1
             return
         begin = self._clock.monotonic()
-        views = {name: source.current(tick.due) for name, source in self._sources.items()}
-        picture = self._stage.compose(views, tick.due)
+        if not self.hold_pictures or tick.number % _HELD_EVERY:
+            self._views = {name: item.current(tick.due) for name, item in self._sources.items()}
+        picture = self._stage.compose(self._views, tick.due)
         self._compose_time.add(self._clock.monotonic() - begin)
         self._composed += 1
         # Only this thread puts, so there is still room.
