@@ -4,7 +4,7 @@ BIN := .venv/bin
 RUN_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test unit e2e check fix bench bench-spectators bench-latency lock clean
+.PHONY: help setup run demo test unit e2e check fix bench bench-three bench-spectators bench-latency lock clean
 
 help: ## list these words
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -43,6 +43,10 @@ fix: .venv/.dev ## format and mend what can be mended
 bench: .venv/.dev setup ## print the tables that tests/bench/RESULTS.md keeps
 	tests/install-debian.sh
 	$(BIN)/python -m tests.bench
+
+bench-three: .venv/.dev setup ## three debates at once for five minutes: what is skipped
+	tests/install-debian.sh
+	$(BIN)/python -m tests.bench three_debates
 
 bench-spectators: .venv/.dev setup ## how many spectators one server answers in time, alone and behind Varnish
 	tests/install-debian.sh

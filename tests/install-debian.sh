@@ -19,6 +19,8 @@ need turnserver coturn
 need varnishd varnish
 need mpv mpv
 need gst-launch-1.0 "gstreamer1.0-tools gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-libav"
+need Xvfb xvfb
+gst-inspect-1.0 x264enc >/dev/null 2>&1 || missing="$missing gstreamer1.0-plugins-ugly"
 [ -e /usr/lib/nginx/modules/ngx_rtmp_module.so ] || missing="$missing libnginx-mod-rtmp"
 [ -z "$missing" ] && exit 0
 

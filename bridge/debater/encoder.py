@@ -33,7 +33,10 @@ VIDEO_TIME_BASE: Final = Fraction(1, 90_000)
 AUDIO_TIME_BASE: Final = Fraction(1, SAMPLE_RATE)
 _TICKS_PER_PICTURE: Final = 90_000 // FPS
 _VIDEO_BITS: Final = 900_000
-"""Bits per second, at most."""
+"""Bits per second, at most, of a picture of 640x360."""
+_USUAL_PIXELS: Final = 640 * 360
+_MORE_PIXELS: Final = 0.75
+"""Twice the pixels need less than twice the bits: what is left is edges."""
 _LEAST_VIDEO_BITS: Final = 100_000
 _OVERHEAD: Final = 0.85
 """Share of a limit that is for media: the rest is headers and what is sent again."""
@@ -80,13 +83,16 @@ class MediaEncoder:
         self._backlog: Channel[tuple[Medium, AnyPacket]] = Channel(_BACKLOG_PACKETS, Overflow.CLEAR)
         self._stop = Event()
         self._keyframe_wanted = Event()
-        self._video_bits = _VIDEO_BITS
+        self._most_bits = self._video_bits = _VIDEO_BITS
         self._worker: Worker | None = None
         self._source: Source | None = None
 
     def start(self, source: Source) -> None:
         """Begin to show `source`, which is closed at the end. Once only."""
         self._source = source
+        pixels = source.width * source.height
+        self._most_bits = round(_VIDEO_BITS * max(1.0, pixels / _USUAL_PIXELS) ** _MORE_PIXELS)
+        self._video_bits = self._most_bits
         self._worker = Worker("debater-encoder", self._run, on_failure=self._fail)
         self._worker.start()
 
@@ -116,7 +122,7 @@ class MediaEncoder:
     def limit_bit_rate(self, bits_per_second: int) -> None:
         """Send no more than this, sound included. Any thread."""
         bits = round(bits_per_second * _OVERHEAD) - _AUDIO_BITS
-        self._video_bits = max(_LEAST_VIDEO_BITS, min(_VIDEO_BITS, bits))
+        self._video_bits = max(_LEAST_VIDEO_BITS, min(self._most_bits, bits))
 
     def _run(self) -> None:
         source = self._source

@@ -12,12 +12,12 @@ from av.container import InputContainer
 from av.video.reformatter import VideoReformatter
 
 from bridge.debater.canvas import to_limited_range
-from bridge.debater.face import HEIGHT, WIDTH
 from bridge.debater.source import FPS, SOUND_SAMPLES
 from bridge.debater.voice import SAMPLE_RATE, Samples
 from bridge.errors import InputError
 
 _MICROSECONDS: Final = 1_000_000
+_WIDEST, _HIGHEST = 1280, 720
 
 
 class MediaFile:
@@ -26,7 +26,7 @@ class MediaFile:
     The file is opened twice, once per track, so that neither has to be queued while the other is
     sought. Both are laid out on the file's own duration: a shorter track is held or silent to the
     end, so that they stay together however often they go round. Raises InputError when the file
-    cannot be shown. Not more than 640x360 is sent; a larger picture is scaled down.
+    cannot be shown. Not more than 1280x720 is sent; a larger picture is scaled down.
     """
 
     def __init__(self, path: Path) -> None:
@@ -188,6 +188,6 @@ def _open(path: Path) -> InputContainer:
 
 
 def _fit(width: int, height: int) -> tuple[int, int]:
-    """Largest even size of the same shape within 640x360 that does not enlarge."""
-    scale = min(1.0, WIDTH / width, HEIGHT / height)
+    """Largest even size of the same shape within 1280x720 that does not enlarge."""
+    scale = min(1.0, _WIDEST / width, _HIGHEST / height)
     return max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2)

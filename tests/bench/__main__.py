@@ -2,13 +2,22 @@
 
 `python -m tests.bench impairments` prints the one of bad networks, `python -m tests.bench soak`
 what hours do to memory, threads and descriptors; both as root. `spectators` and `latency` are the
-words `make bench-spectators` and `make bench-latency`.
+words `make bench-spectators` and `make bench-latency`. `composition` compares what one programme
+costs with other ways to make it; `three_debates [SECONDS]` puts three on air at once.
 """
 
 import asyncio
 import sys
 
-from tests.bench import impairments, latency, on_air, soak, spectators
+from tests.bench import (
+    composition,
+    impairments,
+    latency,
+    on_air,
+    soak,
+    spectators,
+    three_debates,
+)
 
 
 def main() -> None:
@@ -21,10 +30,18 @@ def main() -> None:
             asyncio.run(spectators.main(arguments))
         case ["latency", *arguments]:
             asyncio.run(latency.main(arguments))
+        case ["composition"]:
+            asyncio.run(composition.main())
+        case ["three_debates", *arguments]:
+            asyncio.run(three_debates.main(arguments))
         case []:
             asyncio.run(on_air.main())
+            asyncio.run(composition.main())
         case _:
-            sys.exit("usage: python -m tests.bench [impairments | soak | spectators | latency] ...")
+            sys.exit(
+                "usage: python -m tests.bench [composition | three_debates | impairments | soak"
+                " | spectators | latency] ..."
+            )
 
 
 if __name__ == "__main__":

@@ -268,9 +268,9 @@ def test_skipped_numbers_are_skipped_in_the_film_too(tmp_path):
 
 
 def test_large_film_is_scaled_down_in_its_own_shape(tmp_path):
-    film = MediaFile(make_film(tmp_path / "tall.mp4", size=(720, 1280)))
-    assert (film.width, film.height) == (202, 360)
-    assert film.picture(0).width == 202
+    film = MediaFile(make_film(tmp_path / "tall.mp4", size=(1080, 1440)))
+    assert (film.width, film.height) == (540, 720)
+    assert film.picture(0).width == 540
     film.close()
 
 
