@@ -292,15 +292,16 @@ def x264_options(shape: VideoShape, params: str = "") -> dict[str, str]:
     """Return what libx264 is opened with; `params` win over the preset's own.
 
     Faces and screens leave 4000 kb/s of 720p little to do, so the preset decides on CPU more than
-    on looks: for two webcams veryfast takes 10.3 ms a picture and gives 49.6 dB, superfast 6.6 and
-    49.3, faster 18 and 50.0; a scrolled page of text needs half the rate. It stays veryfast: three
-    times that fits into a tick of 33 ms, and `hurry` (4.4 ms) is there when it does not.
+    on looks: for two webcams veryfast takes 10.2 ms a picture and gives 52.4 dB, superfast 6.3 and
+    51.9, faster 17 and 52.8; a scrolled page of text needs half the rate. It stays veryfast: three
+    times that fits into a tick of 33 ms, and `hurry` (4.1 ms) is there when it does not.
     `zerolatency` takes look-ahead and with it mb-tree, so presets differ less than usual.
 
-    Their choices are left alone, for none that was tried is a gain: weightp=0 saves nothing,
-    8x8dct=0 3 % and costs SSIM at 1500 kb/s, me=dia:subme=1 is a dearer superfast. Without aq-mode
-    PSNR rises by 1.8 dB, but at 1500 kb/s SSIM falls: bits leave flat parts, walls and skin, where
-    PSNR sees little. All by `tests.bench.x264_choices`, rows in RESULTS.md.
+    Their choices are left alone: weightp=0 and 8x8dct=0 change next to nothing, me=dia:subme=1 is a
+    dearer superfast. aq-mode=0 is the one that measures better, by 1.6 dB of faces and 2.5 to 3 of
+    text; but SSIM hardly moves for faces, and fell with the artwork of a theme at 1500 kb/s, where
+    flat parts lose their bits. PSNR is blind to that: it stays on until eyes have compared. All by
+    `tests.bench.x264_choices`, rows in RESULTS.md.
 
     scenecut is off, and min-keyint 1: keyframes are where the grid wants them. b = maxrate =
     bufsize: see `VideoEncoder`.

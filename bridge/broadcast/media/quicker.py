@@ -3,7 +3,7 @@
 SPS and PPS tell how many pictures are referred to, whether CABAC, 8x8 transforms and weighted
 prediction are in use, and the chroma QP offset (which psychovisual presets shift by -2). Presets
 differ in those; told explicitly, they no longer do, at the price of a part of what they save: for
-two webcams at 720p veryfast takes 10.3 ms a picture, ultrafast 3.1, and told so 4.4 (RESULTS.md).
+two webcams at 720p veryfast takes 10.2 ms a picture, ultrafast 2.8, and told so 4.1 (RESULTS.md).
 Spectators, RTMP servers and the recording were told the sets once, so the bytes are compared.
 """
 
