@@ -30,6 +30,9 @@ _GATHER_SECONDS: Final = 0.5
 _PREFERENCE_STEP: Final = 1 << 8
 """One unit of local preference in a candidate's priority (RFC 8445 5.1.2.1)."""
 
+_MEDIA: Final = range(128, 192)
+"""First bytes of RTP, RTCP and their secure forms."""
+
 _system_addresses: Final = aioice.ice.get_host_addresses
 
 
@@ -63,7 +66,10 @@ class GuardedStun(aioice.ice.StunProtocol):
     """
 
     def datagram_received(self, data: bytes | str, addr: tuple[Any, ...]) -> None:
-        """Take one datagram."""
+        """Take one datagram. Media, told by its first byte (RFC 7983), is not tried as STUN."""
+        if isinstance(data, bytes) and data and data[0] in _MEDIA:
+            self.receiver.data_received(data, self.local_candidate.component)
+            return
         try:
             super().datagram_received(data, addr)
         except (struct.error, IndexError, UnicodeDecodeError) as error:

@@ -30,7 +30,7 @@ from tests.helpers import until
 from tests.rtmp_server import RtmpServer
 
 ROUNDS = 3
-SECONDS = 12
+SECONDS = 10
 SETTLE_SECONDS = 12
 """The scenes are drawn ahead in the first seconds; that is paid once a debate."""
 GOALS = {"a/b": 1.0, "a/c": 1.6, "a/e": 0.4}
@@ -81,6 +81,7 @@ async def measure(
                 rows[key].append(await asyncio.to_thread(way))
             assert eye.room is not None
             assert eye.room.host is not None
+            say(", ".join(f"{key} {values[-1]:.3f}" for key, values in rows.items() if values))
             say(f"relief {eye.room.host.relief}, {eye.room.host.programme}")
         await bridge.call("POST", f"/api/v1/rooms/{room['id']}/stop", token=room["host_token"])
     async with grabbing(films["natural"], folder) as used:

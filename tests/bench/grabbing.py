@@ -14,6 +14,7 @@ from tests.bench.offline import X264
 from tests.e2e.browsers import CHROMIUM, chromium
 
 _DISPLAY = ":97"
+_MARK = "--this-one-is-grabbed"
 _SHOW = """<style>body{margin:0;background:#101418}video{position:absolute;top:156px;width:616px;
 height:464px;object-fit:cover}</style><video style="left:16px"></video><video style="left:648px">
 </video>"""
@@ -59,11 +60,16 @@ async def grabbing(films: Sequence[Path], folder: Path) -> AsyncIterator[Callabl
     xvfb = _begin(["Xvfb", _DISPLAY, "-screen", "0", "1280x720x24", "-nolisten", "tcp"])
     grabber: subprocess.Popen[bytes] | None = None
     try:
-        async with async_playwright() as playwright, chromium(playwright, None) as sending:
+        async with (
+            async_playwright() as playwright,
+            chromium(
+                playwright, None, "--allow-file-access-from-files", "--disable-web-security"
+            ) as sending,
+        ):
             receiving = await playwright.chromium.launch(
                 executable_path=CHROMIUM,
                 headless=False,
-                args=["--no-sandbox", "--kiosk", "--window-size=1280,720", "--disable-gpu"],
+                args=[_MARK, "--no-sandbox", "--kiosk", "--window-size=1280,720", "--disable-gpu"],
                 env={**os.environ, "DISPLAY": _DISPLAY},
             )
             sender = await sending.new_page()
@@ -76,7 +82,7 @@ async def grabbing(films: Sequence[Path], folder: Path) -> AsyncIterator[Callabl
             roots = [
                 psutil.Process(xvfb.pid),
                 psutil.Process(grabber.pid),
-                *_shown_on(_DISPLAY),
+                *_marked(),
             ]
             yield lambda: sum(_seconds(process) for process in roots)
             await receiving.close()
@@ -108,16 +114,18 @@ def _command(folder: Path) -> list[str]:
     ]  # fmt: skip
 
 
-def _shown_on(display: str) -> list[psutil.Process]:
-    """All processes of the browser on that display."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if "chromium" in process.name() and process.environ().get("DISPLAY") == display:
-                found.append(process)
-        except (psutil.AccessDenied, psutil.NoSuchProcess):
-            continue
-    return found
+def _marked() -> list[psutil.Process]:
+    """Return the browser that receives, and all its processes."""
+    roots = [process for process in psutil.process_iter() if _MARK in _words(process)]
+    below = [child for root in roots for child in root.children(recursive=True)]
+    return list({process.pid: process for process in (*roots, *below)}.values())
+
+
+def _words(process: psutil.Process) -> list[str]:
+    try:
+        return list(process.cmdline())
+    except (psutil.AccessDenied, psutil.NoSuchProcess):
+        return []
 
 
 def _seconds(process: psutil.Process) -> float:

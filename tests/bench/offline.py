@@ -26,6 +26,8 @@ from bridge.settings import web_folder
 CLIPS = Path(__file__).parents[3] / "shared" / "media"
 SIDES = ("proposition", "opposition")
 FILM_SECONDS = 12
+YIELDING = ["nice", "-n", "19"]
+"""They run while the debate is on air and are not in a hurry: it must not be starved by them."""
 PICTURES = 120
 """Composed pictures that (c) encodes over again: 166 MB."""
 X264 = [
@@ -100,7 +102,7 @@ def _drawn(target: Path, seed: int) -> Path:
 
 
 def _ffmpeg(*arguments: object) -> None:
-    command = ["ffmpeg", "-v", "error", "-nostdin", "-y", *map(str, arguments)]
+    command = [*YIELDING, "ffmpeg", "-v", "error", "-nostdin", "-y", *map(str, arguments)]
     subprocess.run(command, check=True)
 
 
@@ -134,7 +136,8 @@ def gstreamer(films: Sequence[Path], seconds: int) -> float:
     seconds = min(seconds, FILM_SECONDS - 1)
     pads = "sink_0::xpos=16 sink_0::ypos=156 sink_1::xpos=648 sink_1::ypos=156"
     command = [
-        "gst-launch-1.0", "-q", "compositor", "name=mix", "background=black", *pads.split(), "!",
+        *YIELDING, "gst-launch-1.0", "-q",
+        "compositor", "name=mix", "background=black", *pads.split(), "!",
         "video/x-raw,width=1280,height=720,framerate=30/1,format=I420", "!",
         "identity", f"eos-after={30 * seconds}", "!",
         "x264enc", "speed-preset=veryfast", "tune=zerolatency", "bitrate=4000", "key-int-max=60",

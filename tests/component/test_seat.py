@@ -52,6 +52,8 @@ class Rig:
         self.seat.show(MediaState())
         await sender.connect(self.seat, link)
         await until(lambda: self.status is SourceStatus.LIVE, "the picture")
+        # Looked at four times a second, and the first picture does not wait.
+        await until(lambda: self.state is IngestState.RECEIVING, "the state")
 
 
 @pytest.fixture

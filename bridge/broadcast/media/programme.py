@@ -31,6 +31,9 @@ _MAX_BACKLOG: Final = 10 * AUDIO_RATE
 discontinuity is better than one that is 10 s late."""
 _BLOCK: Final = AUDIO_RATE
 """Most samples mixed at once, after a standstill."""
+_MIXED_TICKS: Final = (4, 3, 2, 1)
+"""Ticks whose sound is mixed at once, the first that divides a part: mixing has the same price for
+33 ms of sound as for 100, and a part is whole when its last picture comes all the same."""
 _HELD_EVERY: Final = 5
 """With pictures held, the sources are not looked at in one tick of so many: 24 of 30."""
 _AVERAGED: Final = 90
@@ -71,7 +74,7 @@ class Programme:
     """Makes packets out of sources, at constant frame rate, on two threads of its own.
 
     The programme thread composes and mixes each tick; the encoder thread encodes and calls `sink`,
-    sound before the picture of the same tick, so that a part is whole when its last picture comes.
+    all sound of a part before its last picture, so that the part is whole when that comes.
     Between them wait at most 5 ticks; when the encoder is further behind, a picture is skipped and
     its sound goes with the next. The ladder's pictures come after the programme's own, on the same
     thread, so that no rendition is ever behind another. Encoders are opened on construction:
@@ -99,6 +102,8 @@ class Programme:
         self._clock = clock
         self._sink = sink
         self._fps = settings.grid.fps
+        parts = settings.grid.part_frames
+        self._mixed_ticks = next(ticks for ticks in _MIXED_TICKS if parts % ticks == 0)
         self._video = VideoEncoder(settings)
         self._audio = AudioEncoder(settings)
         self._ladder = Ladder(settings)
@@ -110,7 +115,7 @@ class Programme:
         self._timeline = Timeline(0.0, self._fps)
         self._channel: Channel[TickMedia] = Channel(_WAITING_TICKS, Overflow.REFUSE)
         self._sound: list[Samples] = []
-        self._mixed = 0
+        self._mixed = self._ticked = 0
         self._composed = 0
         self._views: dict[str, SourceView] = {}
         self.hold_pictures = False
@@ -182,11 +187,14 @@ class Programme:
                 if wait > 0 and self._stopping.wait(wait):
                     break
                 self._tick(self._timeline.begin(self._clock.monotonic()))
+            self._mix_up_to(self._ticked)
         finally:
             self._channel.close()
 
     def _tick(self, tick: Tick) -> None:
-        self._mix_up_to(tick.number + 1)
+        self._ticked = tick.number + 1
+        # What is skipped may have been the last of its four.
+        self._mix_up_to((tick.number + 1) // self._mixed_ticks * self._mixed_ticks)
         if len(self._channel) >= _WAITING_TICKS:
             self._refused += 1
             return
@@ -204,6 +212,8 @@ class Programme:
         """Mix all sound before `frame`, also that of ticks that were skipped."""
         begin = self._clock.monotonic()
         end = frame * AUDIO_RATE // self._fps
+        if end <= self._mixed:
+            return
         if end - self._mixed + sum(block.shape[1] for block in self._sound) > _MAX_BACKLOG:
             message = "the programme stood still for more than 10 s"
             raise BridgeError(message, code="standstill")
@@ -236,6 +246,9 @@ class Programme:
 
     def _flush(self) -> None:
         """Let the end flow through; the programme thread has ended or failed before."""
+        for samples in self._sound:
+            for packet in self._audio.encode(samples):
+                self._sink(packet)
         for packet in self._audio.flush():
             self._sink(packet)
         for packet in (*self._video.flush(), *self._ladder.flush()):

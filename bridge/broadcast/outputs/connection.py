@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 _CHILD: Final = "bridge.broadcast.outputs.restream_child"
 _WATCH_SECONDS: Final = 0.5
 _EXIT_SECONDS: Final = 1.0
+_GATHER_SECONDS: Final = 0.05
+"""What comes within it goes in one write: each wakes the child, who would do little each time."""
 _DEBIAN_ROOTS: Final = Path("/etc/ssl/certs/ca-certificates.crt")
 _ENCODER: Final = f"debate-bridge {bridge.__version__}"
 
@@ -163,13 +165,14 @@ class Connection:
                 packets = self._queue.take()
                 if not packets and self._finishing:
                     break
-                for packet in packets:
-                    if self._start is None:
-                        self._start = packet.time
-                    pipe.write(flv.tag(packet, self._start))
+                if packets:
+                    start = packets[0].time if self._start is None else self._start
+                    self._start = start
+                    pipe.write(b"".join(flv.tag(packet, start) for packet in packets))
                 await self._drain(pipe)
                 if not packets:
                     await self._wake.wait()
+                    await asyncio.sleep(0 if self._finishing else _GATHER_SECONDS)
             pipe.close()
             await pipe.wait_closed()
         except ConnectionError:

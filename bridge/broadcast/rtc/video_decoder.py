@@ -86,10 +86,10 @@ class _Due:
 class VideoDecoder:
     """Decodes one track on its own thread and puts each picture into the sink when it is due.
 
-    That is `delay` after the time it is fed with. Late frames are decoded at once; of several
-    overdue ones only the newest is shown. Bound: two seconds of frames. Overflow: all are dropped,
-    and nothing is decoded before the next keyframe, which `on_keyframe_needed` (decoder thread)
-    asks for; so also after an error.
+    That is `delay` after the time it is fed with; the first is shown at once. Late frames are
+    decoded at once; of several overdue ones only the newest is shown. Bound: two seconds of frames.
+    Overflow: all are dropped, and nothing is decoded before the next keyframe, which
+    `on_keyframe_needed` (decoder thread) asks for; so also after an error.
     """
 
     def __init__(
@@ -156,7 +156,8 @@ class VideoDecoder:
     def _show(self, item: _Due) -> _Due | None:
         """Decode one frame and show it; returns the frame after it if that has come."""
         wait = item.at + self._delay.seconds - _DECODE_LEAD - self._clock.monotonic()
-        if wait > 0 and self._stopping.wait(min(wait, _MAX_WAIT)):
+        # The first one is shown at once: where a slate was there is nothing to be in step with.
+        if self._pictures and wait > 0 and self._stopping.wait(min(wait, _MAX_WAIT)):
             return None
         picture = self._decode(item.frame)
         following = self._channel.take(timeout=0)
