@@ -118,6 +118,8 @@ class Settings(BaseSettings):
     """The most it grows to while a debater's network loses or delays packets."""
     theme: str = "classic"
     """Folder name under `web/themes`."""
+    logo: Path | None = None
+    """Sponsor's logo for the themes: PNG, JPEG or WebP, at most 256 KiB."""
     stereo: bool = True
     """Place the debaters a little apart, the first to the left; false: both in the middle."""
 

@@ -4,10 +4,12 @@ import asyncio
 import logging
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
 from bridge.aiortc_inside import receiving
 from bridge.broadcast.gallery import Gallery, Sources
+from bridge.broadcast.logo import read_logo
 from bridge.broadcast.media.caption import Caption
 from bridge.broadcast.media.encoder import EncoderSettings
 from bridge.broadcast.media.encoders import choose
@@ -23,6 +25,7 @@ from bridge.broadcast.room_link import RoomLink
 from bridge.broadcast.rtc.playout_delay import PlayoutDelay
 from bridge.broadcast.seat import Seat, SeatEvents
 from bridge.clock import Clock
+from bridge.errors import SettingsError
 from bridge.protocol.broadcast_config import BroadcastConfig, CanvasConfig
 from bridge.protocol.messages import BroadcastReport, ProgrammeReport, RoomView, Wanted
 from bridge.protocol.show import SceneShown
@@ -273,7 +276,19 @@ def _caption(config: BroadcastConfig) -> Caption:
         motion=config.motion,
         names={side.value: name for side, name in config.names.items()},
         on_air=config.programme == config.room,
+        logo=_logo(config.logo),
     )
+
+
+def _logo(path: Path | None) -> str:
+    """Return it as themes take it; a debate goes on air without one that cannot be used."""
+    if path is None:
+        return ""
+    try:
+        return read_logo(path)
+    except SettingsError as error:
+        logger.warning("%s", error.message)
+        return ""
 
 
 def _log_failure(task: asyncio.Task[None]) -> None:

@@ -85,6 +85,8 @@ class BroadcastConfig(BaseModel):
     motion: str
     names: dict[Side, str]
     theme: str = "classic"
+    logo: Path | None = None
+    """A picture of the sponsor's."""
     stereo: bool = True
     """Whether the debaters are placed apart."""
     canvas: CanvasConfig = CanvasConfig()

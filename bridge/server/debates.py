@@ -289,6 +289,7 @@ class Debates:
             motion=room.motion,
             names={side: room.name(side) for side in Side},
             theme=settings.theme,
+            logo=settings.logo,
             stereo=settings.stereo,
             canvas=CanvasConfig.model_validate(
                 settings.model_dump(include=set(CanvasConfig.model_fields))

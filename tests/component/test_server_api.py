@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 
-from bridge.rooms.model import Role
+from bridge.rooms.model import Role, Side
 from tests.helpers import until
 from tests.server import DEBATE, SESSION, Server, description, init_bytes, part_bytes, stand_in
 
@@ -193,6 +193,31 @@ async def test_only_the_host_of_this_debate_may(call, action):
         assert (answer.status, problem["code"]) == (status, code)
     _, state = await call("GET", f"{ROOMS}/{room['id']}")
     assert state["phase"] == "waiting"
+
+
+async def test_what_the_host_wants_to_be_shown_is_in_the_room_and_only_he_may(call):
+    room = await call.create()
+    path, token = f"{ROOMS}/{room['id']}/scene", room["host_token"]
+    choice = {"scene": "speaker", "side": "opposition", "transition": "cut", "note": "x"}
+    answer, problem = await call("PUT", path, body=choice)
+    assert (answer.status, problem["code"]) == (401, "token")
+    answer, chosen = await call("PUT", path, token=token, body=choice)
+    assert (answer.status, chosen) == (200, choice)
+    debates = call.server.parts.debates
+    assert debates.view(room["id"], host=False).scene.side is Side.OPPOSITION
+    for wrong, field in (
+        ({"scene": "sideways"}, "scene"),
+        ({"scene": "speaker", "side": "moderator"}, "side"),
+        ({"scene": "title", "note": "x" * 121}, "note"),
+        ({"scene": "title", "more": 1}, "more"),
+    ):
+        answer, problem = await call("PUT", path, token=token, body=wrong)
+        assert answer.status == 422
+        assert field in problem["detail"]
+    assert debates.view(room["id"], host=False).scene.scene == "speaker", "nothing has changed"
+    await call("POST", f"{ROOMS}/{room['id']}/stop", token=token)
+    answer, problem = await call("PUT", path, token=token, body=choice)
+    assert (answer.status, problem["code"]) == (409, "room_ended")
 
 
 async def test_the_host_gets_the_links_again(call):

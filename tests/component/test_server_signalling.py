@@ -35,11 +35,13 @@ class Peer:
         self.rooms: list[RoomView] = []
         self.signals: list[dict] = []
         self.replaced: list[dict] = []
+        self.levels: list[dict] = []
         self.refusal: dict[str, Any] = {}
         self.you: dict = {}
         self.socket.on("room", lambda room: self.rooms.append(RoomView.model_validate(room)))
         self.socket.on("signal", self.signals.append)
         self.socket.on("replaced", self.replaced.append)
+        self.socket.on("levels", self.levels.append)
         self.socket.on("connect_error", self._take_refusal)
 
     def _take_refusal(self, content: dict[str, Any]) -> None:
@@ -320,6 +322,19 @@ async def test_debaters_tell_their_health_to_the_host_alone(hall):
     assert debater.room.host is None
     bad = {"bridge": {"health": "fine", "kbps": -1}}
     assert (await debater.call("health", bad))["error"]["code"] == "invalid"
+
+
+async def test_levels_go_from_the_broadcast_to_the_host_alone(hall):
+    host, debater = await hall.seat(Role.HOST), await hall.seat(Role.PROPOSITION)
+    level = {"peak": -9.1, "short_term": -23.4, "gain": 5.4, "voiced": True, "floor": "open"}
+    levels = {"sides": {"proposition": level}}
+    assert (await debater.call("levels", levels))["error"]["code"] == "token_role"
+    bridge = await hall.seat(Role.BROADCAST)
+    assert (await bridge.call("levels", levels))["ok"]
+    await until(lambda: host.levels == [levels], "the host sees them")
+    assert not debater.levels
+    bad = {"sides": {"moderator": level}}
+    assert (await bridge.call("levels", bad))["error"]["code"] == "invalid"
 
 
 async def test_only_the_broadcast_reports(hall):

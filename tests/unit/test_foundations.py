@@ -104,6 +104,21 @@ def test_room_ids_are_short_readable_and_different():
     assert all(len(one) == 10 and not set(one) & set("01aeiouly") for one in ids)
 
 
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ({}, (1280, 720, 30, 12, 60, 4000)),
+        ({"canvas": "1080p30"}, (1920, 1080, 30, 12, 60, 6000)),
+        ({"canvas": "720p60"}, (1280, 720, 60, 24, 120, 6000)),
+        ({"canvas": "540p30", "video_kbps": 1800}, (960, 540, 30, 12, 60, 1800)),
+    ],
+)
+def test_a_canvas_in_one_word_sets_what_is_not_set_by_itself(given, found):
+    made = Settings(**given)
+    names = ("width", "height", "fps", "part_frames", "segment_frames", "video_kbps")
+    assert tuple(getattr(made, name) for name in names) == found
+
+
 def test_settings_refuse_a_grid_that_does_not_divide():
     with pytest.raises(ValidationError, match="whole number of part_frames"):
         Settings(part_frames=7, segment_frames=60)
