@@ -7,11 +7,12 @@ import av
 from av.video.reformatter import ColorPrimaries, ColorRange, ColorTrc
 
 from bridge.broadcast.media.artwork import Artwork
+from bridge.broadcast.media.blending import Marks, blend
 from bridge.broadcast.media.frames import Planes
 from bridge.broadcast.media.raster import Overlay
 from bridge.broadcast.media.scene import Scene, SceneKey
 from bridge.broadcast.media.sources import SourceStatus, SourceView
-from bridge.broadcast.media.tile_painter import TilePainter, blend
+from bridge.broadcast.media.tile_painter import TilePainter
 
 _SPC_BT709: Final = 1
 """AVCOL_SPC_BT709: ITU-T H.273 MatrixCoefficients 1."""
@@ -24,6 +25,7 @@ class Compositor:
     def __init__(self, key: SceneKey, artwork: Artwork) -> None:
         self.key = key
         self.artwork = artwork
+        self._marks = Marks(artwork.overlays)
         self.live: tuple[Overlay, ...] = ()
         """What lies over everything and changes often."""
         self.painters = tuple(
@@ -44,7 +46,8 @@ class Compositor:
             plane[:] = base
         for painter in self.painters:
             painter.paint(canvas, views.get(painter.source, NOTHING))
-        for overlay in (*self.artwork.overlays, *self.live):
+        self._marks.blend(canvas)
+        for overlay in self.live:
             blend(canvas, overlay)
 
     def forget(self) -> None:

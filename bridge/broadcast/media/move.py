@@ -4,12 +4,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
+from bridge.broadcast.media.blending import blend, mixed
 from bridge.broadcast.media.compositor import NOTHING, Compositor
 from bridge.broadcast.media.frames import Planes
 from bridge.broadcast.media.raster import Overlay
 from bridge.broadcast.media.scene import Tile
 from bridge.broadcast.media.sources import SourceView
-from bridge.broadcast.media.tile_painter import TilePainter, blend, mixed
+from bridge.broadcast.media.tile_painter import TilePainter
 
 MOVE_SECONDS: Final = 0.3
 _ALONE: Final = 0.4

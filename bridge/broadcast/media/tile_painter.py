@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridge.broadcast.media.artwork import Artwork
+from bridge.broadcast.media.blending import blend, mixed, places
 from bridge.broadcast.media.frames import Plane, Planes
-from bridge.broadcast.media.raster import Overlay
 from bridge.broadcast.media.scaler import Scaler, darken
 from bridge.broadcast.media.scene import SCREEN, Badge, Rect, Tile
 from bridge.broadcast.media.sources import SourceStatus, SourceView
@@ -54,15 +54,15 @@ class TilePainter:
             return
         rect, planes = content
         corners = _corners(tile.rect.width, tile.rect.height, tile.radius)
-        places = _places(tile.rect)
+        corners_at = places(tile.rect)
         hidden = [
             corner.take(plane, place)
-            for corner, plane, place in zip(corners, canvas, places, strict=True)
+            for corner, plane, place in zip(corners, canvas, corners_at, strict=True)
         ]
-        for plane, part, place in zip(canvas, planes, _places(rect), strict=True):
+        for plane, part, place in zip(canvas, planes, places(rect), strict=True):
             below = plane[place.y : place.bottom, place.x : place.right]
             below[:] = part if opacity >= 1 else mixed(below, part, opacity)
-        for corner, plane, place, below in zip(corners, canvas, places, hidden, strict=True):
+        for corner, plane, place, below in zip(corners, canvas, corners_at, hidden, strict=True):
             corner.give_back(plane, place, below)
 
     def forget(self) -> None:
@@ -97,30 +97,6 @@ class TilePainter:
         fits = slate[0].shape == (tile.rect.height, tile.rect.width)
         self._shown = slate, tile
         self._content = tile.rect, slate if fits else self._scaler.resize(slate, tile.rect)
-
-
-def blend(canvas: Planes, mark: Overlay) -> None:
-    """Lay a drawn box over the canvas."""
-    for plane, place, colour, transparency in zip(
-        canvas, _places(mark.rect), mark.colour, mark.transparency, strict=True
-    ):
-        below = plane[place.y : place.bottom, place.x : place.right]
-        total = below * transparency
-        total += colour
-        # Division by 255, rounded, without leaving 16 bits (Blinn, 1994).
-        total += 128
-        total += total >> 8
-        total >>= 8
-        below[:] = total
-
-
-def mixed(below: Plane, above: Plane, opacity: float) -> Plane:
-    """Return `above` at an opacity of 0 to 1 over `below`."""
-    weight = np.uint16(round(opacity * 256))
-    total = below * (np.uint16(256) - weight)
-    total += above * weight
-    total >>= 8
-    return total.astype(np.uint8)
 
 
 def _badges(view: SourceView) -> Iterator[Badge]:
@@ -176,8 +152,3 @@ def _four_corners(cover: NDArray[np.float32], width: int, height: int) -> _Corne
         np.concatenate([columns, right, columns, right]),
         np.tile(weight, 4),
     )
-
-
-def _places(rect: Rect) -> tuple[Rect, Rect, Rect]:
-    """Return where `rect` lies on Y, U and V."""
-    return rect, rect.halved(), rect.halved()
