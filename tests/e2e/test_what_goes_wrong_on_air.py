@@ -54,7 +54,8 @@ async def test_a_debater_who_leaves_becomes_a_placeholder_at_30_fps(bridge, tmp_
                 lambda: {eye.ingest(side) for side in Side} == {IngestState.RECEIVING},
                 "both debaters are received",
             )
-            before = await segments(bridge, room)
+            # They may be received before the first part is there to be played.
+            before = await until(lambda: segments(bridge, room), "the programme has begun")
             await until(lambda: _grown(bridge, room, before + 2), "two more segments")
             await save_last_segment(bridge, room, tmp_path / "both.mp4")
         await until(

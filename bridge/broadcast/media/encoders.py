@@ -139,7 +139,7 @@ class PictureEncoder:
         self._recipe = _RECIPES[kind]
         self._annexb = kind is not EncoderKind.X264
         # Kept: PyAV 18 never frees those behind `VideoFrame.reformat` before their frame.
-        self._converter = VideoReformatter() if self._recipe.pixels != "yuv420p" else None
+        self._scaler = VideoReformatter() if self._recipe.pixels != "yuv420p" else None
         try:
             self._context = _opened(kind, shape, x264_params)
         except _FAILURES as error:
@@ -158,16 +158,16 @@ class PictureEncoder:
 
     def encode(self, picture: av.VideoFrame | None) -> Iterator[AccessUnit]:
         """Encode a yuv420p picture; None returns what is still inside, once, at the end."""
-        if picture is not None and self._converter is not None:
-            picture = self._converted(self._converter, picture)
+        if picture is not None and self._scaler is not None:
+            picture = self._converted(self._scaler, picture)
         for packet in self._context.encode(picture):
             if packet.pts is not None:
                 data = bytes(packet)
                 data = slices(length_prefixed(data) if self._annexb else data)
                 yield AccessUnit(data, packet.pts, is_idr(data))
 
-    def _converted(self, converter: VideoReformatter, picture: av.VideoFrame) -> av.VideoFrame:
-        other = converter.reformat(picture, format=self._recipe.pixels, threads=1)
+    def _converted(self, scaler: VideoReformatter, picture: av.VideoFrame) -> av.VideoFrame:
+        other = scaler.reformat(picture, format=self._recipe.pixels, threads=1)
         other.pts, other.time_base = picture.pts, picture.time_base
         other.pict_type = picture.pict_type
         return other
