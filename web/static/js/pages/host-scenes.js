@@ -21,6 +21,8 @@ export class SceneDesk {
   #buttons = [...document.querySelectorAll("button[data-scene]")].filter((item) => item instanceof HTMLButtonElement);
   #choose;
   #scene = "auto";
+  /** What the room said last of each field. @type {Map<HTMLElement, string>} */
+  #told = new Map();
 
   /**
    * @param {(choice: SceneChoice) => void} choose
@@ -60,13 +62,16 @@ export class SceneDesk {
   }
 
   /**
-   * Another host may have chosen; but nobody's typing is overwritten.
+   * Another host may have chosen; but what is picked here and not yet sent stays, whatever else is
+   * new in the room, and so does what somebody types.
    *
    * @param {HTMLSelectElement|HTMLInputElement} field
-   * @param {string} value
+   * @param {string} value the room's
    */
   #follow(field, value) {
-    if (document.activeElement !== field && field.value !== value) field.value = value;
+    if (this.#told.get(field) === value || document.activeElement === field) return;
+    this.#told.set(field, value);
+    field.value = value;
   }
 
   /** @param {RoomView} room */
