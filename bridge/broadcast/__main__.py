@@ -68,7 +68,7 @@ def main() -> int:
         return uvloop.run(_run(config))
     except (SettingsError, SetupError) as error:
         # The operator's to mend: what to do is what he needs, not where it was found.
-        logger.error("%s", error.message)  # noqa: TRY400
+        logger.error("%s", error.message)  # noqa: TRY400 - see above
         return EXIT_FAILED
 
 

@@ -27,8 +27,8 @@ from bridge.settings import web_folder
 _SIZE: Final = (1280, 720)
 _COLUMNS: Final = 2
 _SIDES: Final = ("proposition", "opposition")
-_CAPTION: Final = Caption(
-    motion="This house believes that a picture says more than a thousand words",
+SAMPLE: Final = Caption(
+    motion="This house believes that cities should ban private cars from their centres",
     names={"proposition": "Ada Lovelace", "opposition": "Βίκτωρ Παπαδόπουλος"},
     clock=ClockFace(text="4:05", side="proposition"),
     turn=Turn(title="First constructive", side="proposition", number=2, of=6),
@@ -38,8 +38,9 @@ _CAPTION: Final = Caption(
         before={"proposition": 0.42, "opposition": 0.38},
         after={"proposition": 0.55, "opposition": 0.45},
     ),
-    note="We go on at half past eight",
+    note="Back at half past eight",
 )
+"""A caption in which everything is there that themes may draw."""
 
 
 class PreviewOrder(BaseModel):
@@ -57,7 +58,7 @@ async def _draw(commission: Commission) -> list[av.VideoFrame]:
         pictures = []
         for name in SceneName:
             key = SceneKey(name, _SIDES[0] if name in ABOUT_A_SIDE else None)
-            drawing = await artist.draw(key, _CAPTION)
+            drawing = await artist.draw(key, SAMPLE)
             assert drawing.artwork is not None  # noqa: S101 - the first of each key
             compositor = Compositor(key, drawing.artwork)
             compositor.live = drawing.live

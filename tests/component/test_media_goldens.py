@@ -8,32 +8,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bridge.broadcast.media.caption import Caption, ClockFace, Turn, Vote
 from bridge.broadcast.media.compositor import Compositor, new_canvas
 from bridge.broadcast.media.frames import view_planes
 from bridge.broadcast.media.scene import ABOUT_A_SIDE, SceneKey, SceneName
 from bridge.broadcast.media.sources import SourceStatus, SourceView
 from bridge.broadcast.media.studio import Studio
 from bridge.broadcast.media.theme import load_theme
+from bridge.broadcast.theme_preview import SAMPLE
 from bridge.settings import web_folder
 from tests.component.media_builders import BLUE, GREY, RED, plain, read_png, write_png
 
 GOLDENS = Path(__file__).with_name("goldens")
 THEMES = sorted(path.parent.name for path in (web_folder() / "themes").glob("*/theme.toml"))
 KEYS = [SceneKey(name, "proposition" if name in ABOUT_A_SIDE else None) for name in SceneName]
-CAPTION = Caption(
-    motion="This house believes that cities should ban private cars from their centres",
-    names={"proposition": "Ada Lovelace", "opposition": "Βίκτωρ Παπαδόπουλος"},
-    clock=ClockFace(text="4:05", side="proposition"),
-    turn=Turn(title="First constructive", side="proposition", number=2, of=6),
-    floor="proposition",
-    vote=Vote(
-        open=True,
-        before={"proposition": 0.42, "opposition": 0.38},
-        after={"proposition": 0.55, "opposition": 0.45},
-    ),
-    note="Back at half past eight",
-)
 VIEWS = {
     "proposition": SourceView(SourceStatus.LIVE, plain(RED)),
     "opposition": SourceView(SourceStatus.FROZEN, plain(BLUE), muted=True),
@@ -44,7 +31,7 @@ VIEWS = {
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("key", KEYS, ids=lambda key: str(key.name))
 def test_a_scene_looks_as_it_was_approved(theme, key, tmp_path):
-    drawing = Studio(load_theme(theme, web_folder()), (640, 360)).draw(key, CAPTION)
+    drawing = Studio(load_theme(theme, web_folder()), (640, 360)).draw(key, SAMPLE)
     assert drawing.artwork is not None
     compositor = Compositor(key, drawing.artwork)
     compositor.live = drawing.live

@@ -1,5 +1,6 @@
 """What a theme that somebody sent may not do, and that the programme outlives it."""
 
+import asyncio
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -179,6 +180,22 @@ async def test_a_child_that_dies_is_replaced():
     finally:
         await artist.close()
     assert not children()
+
+
+async def test_a_machine_that_has_no_process_left_is_an_error_of_the_drawing(monkeypatch):
+    artist = Artist(Commission(theme="classic", web=web_folder(), width=320, height=180))
+
+    async def refuse(*_arguments: object, **_options: object) -> None:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(asyncio, "create_subprocess_exec", refuse)
+            with pytest.raises(ThemeError):
+                await artist.draw(SIDE_BY_SIDE, CAPTION)
+        assert (await artist.draw(SIDE_BY_SIDE, CAPTION)).artwork is not None
+    finally:
+        await artist.close()
 
 
 def test_an_answer_may_hold_drawings_and_nothing_else():

@@ -41,11 +41,6 @@ class Artist:
         self._turn = asyncio.Lock()
         self._child: asyncio.subprocess.Process | None = None
 
-    async def prepare(self) -> None:
-        """Start the child, so that the first order need not wait for it. Idempotent."""
-        async with self._turn:
-            await self._running()
-
     async def draw(self, key: SceneKey, caption: Caption, *, hasty: bool = False) -> Drawing:
         """Have a scene drawn. Raises ThemeError; the artwork is left out as `Drawing` says.
 
@@ -61,7 +56,8 @@ class Artist:
                 await self._kill()
                 message = f"{key.name}: not drawn within {self._deadline:g} s"
                 raise ThemeError(message) from error
-            except (asyncio.IncompleteReadError, ConnectionError, pickle.UnpicklingError) as error:
+            except (asyncio.IncompleteReadError, OSError, pickle.UnpicklingError) as error:
+                # OSError: its pipe is closed, or the machine has no process left to give.
                 words = await self._kill()
                 message = f"{key.name}: the process that draws has died. {words}".strip()
                 raise ThemeError(message) from error

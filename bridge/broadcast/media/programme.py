@@ -53,6 +53,7 @@ class ProgrammeStats:
     """Ticks that began more than a quarter of a frame behind."""
     compose_ms: float = 0.0
     mix_ms: float = 0.0
+    """Of each group of ticks whose sound is mixed at once."""
     encode_ms: float = 0.0
     """Picture and sound of one tick."""
 
