@@ -66,15 +66,25 @@ async def grabbing(films: Sequence[Path], folder: Path) -> AsyncIterator[Callabl
                 playwright, None, "--allow-file-access-from-files", "--disable-web-security"
             ) as sending,
         ):
-            receiving = await playwright.chromium.launch(
+            # A profile of its own has its first window as a kiosk; a further one would have bars.
+            receiving = await playwright.chromium.launch_persistent_context(
+                folder / "profile",
                 executable_path=CHROMIUM,
                 headless=False,
-                args=[_MARK, "--no-sandbox", "--kiosk", "--window-size=1280,720", "--disable-gpu"],
+                no_viewport=True,
+                args=[
+                    _MARK,
+                    "--no-sandbox",
+                    "--kiosk",
+                    "--window-position=0,0",
+                    "--window-size=1280,720",
+                    "--disable-gpu",
+                ],
                 env={**os.environ, "DISPLAY": _DISPLAY},
             )
             sender = await sending.new_page()
             await sender.goto(films[0].as_uri())
-            screen = await receiving.new_page()
+            screen = receiving.pages[0]
             await screen.set_content(_SHOW)
             await _connect(sender, screen, films)
             grabber = _begin(_command(folder))
