@@ -50,6 +50,8 @@ class RecordingConfig(BaseModel):
     """Exists already; `programme-<number>.part.mp4` is created in it exclusively."""
     number: Annotated[int, Field(ge=1)]
     """1 for the first broadcast of a debate, one more for each restart."""
+    isolated: bool = False
+    """Whether each debater's own tracks are kept too, as they came."""
 
 
 class NetworkConfig(BaseModel):
