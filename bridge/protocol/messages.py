@@ -197,8 +197,12 @@ class DestinationReport(Message):
     detail: str = ""
     """Last error in words, without the key."""
     sent_bytes: int = 0
+    """That the server's machine has acknowledged."""
     dropped: int = 0
+    """Packets that were left out because they could not be sent in time."""
     retries: int = 0
+    next_try_at: float | None = None
+    """Seconds since the epoch; None unless it waits before the next try."""
 
 
 class RecordingReport(Message):

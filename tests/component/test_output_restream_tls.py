@@ -16,7 +16,7 @@ from cryptography.x509.oid import NameOID
 
 from bridge.broadcast.outputs.connection import Connection, Target
 from bridge.broadcast.outputs.gop_queue import GopQueue
-from bridge.broadcast.outputs.liveness import Liveness
+from bridge.broadcast.outputs.liveness import Ended, Liveness
 from bridge.clock import SystemClock
 from tests import media
 from tests.rtmp_server import RtmpServer
@@ -76,10 +76,12 @@ async def _tls_in_front_of(server: RtmpServer, certificate: Path) -> AsyncIterat
         yield proxy.sockets[0].getsockname()[1]
 
 
-async def _publish(port: int, roots: Path, until: Callable[[Connection], bool]):
+async def _publish(
+    port: int, roots: Path, until: Callable[[Connection], bool], host: str = "127.0.0.1"
+) -> Ended:
     parameters, packets = media.encode_programme(40)
     queue = GopQueue()
-    target = Target(url=f"rtmps://127.0.0.1:{port}/live/key", allow_private=True, roots=roots)
+    target = Target(url=f"rtmps://{host}:{port}/live/key", allow_private=True, roots=roots)
 
     def progressed(connection: Connection) -> None:
         if until(connection):
@@ -111,20 +113,32 @@ async def test_a_server_with_a_trusted_certificate_gets_the_programme(tmp_path: 
     with RtmpServer(tmp_path) as server:
         async with _tls_in_front_of(server, certificate) as port:
             ended = await _publish(port, certificate, lambda c: c.liveness is Liveness.PUBLISHING)
-        assert ended.accepted
+        assert ended.liveness is Liveness.PUBLISHING
         assert len(server.recordings()) == 1
 
 
+async def test_a_name_is_proved_though_its_address_is_connected_to(tmp_path: Path) -> None:
+    certificate = _certificate(tmp_path, x509.DNSName("localhost"))
+    with RtmpServer(tmp_path) as server:
+        async with _tls_in_front_of(server, certificate) as port:
+            ended = await _publish(
+                port, certificate, lambda c: c.liveness is Liveness.PUBLISHING, "localhost"
+            )
+        assert ended.liveness is Liveness.PUBLISHING
+        assert len(server.recordings()) == 1
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 @pytest.mark.parametrize("name", [_HERE, x509.DNSName("elsewhere.example")])
 async def test_a_server_that_is_not_who_it_says_gets_nothing(
-    tmp_path: Path, name: x509.GeneralName
+    tmp_path: Path, name: x509.GeneralName, host: str
 ) -> None:
     certificate = _certificate(tmp_path, name)
     machine = Path("/etc/ssl/certs/ca-certificates.crt")
     roots = machine if name is _HERE else certificate
     with RtmpServer(tmp_path) as server:
         async with _tls_in_front_of(server, certificate) as port:
-            ended = await _publish(port, roots, lambda _: False)
+            ended = await _publish(port, roots, lambda _: False, host)
         assert not ended.accepted
         assert ended.errno
         assert server.recordings() == []

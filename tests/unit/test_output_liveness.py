@@ -1,6 +1,7 @@
 """What a destination's behaviour means, as tables."""
 
 import errno
+from dataclasses import replace
 
 import pytest
 
@@ -9,28 +10,41 @@ from bridge.broadcast.outputs.liveness import (
     Liveness,
     Progress,
     Verdict,
+    accepted,
     assess,
     in_words,
     judge,
 )
 
+MEDIA = Progress(acked_at=90.0).heard(40_000, 100.0)
+
 
 @pytest.mark.parametrize(
     ("progress", "now", "liveness"),
     [
-        (Progress(heard_at=100.0), 100.0, Liveness.CONNECTING),
-        (Progress(heard_at=100.0), 108.0, Liveness.CONNECTING),
-        (Progress(heard_at=100.0), 108.1, Liveness.SILENT),
-        (Progress(heard_at=100.0, packets=61), 101.0, Liveness.CONNECTING),
-        (Progress(heard_at=100.0, packets=62), 101.0, Liveness.PUBLISHING),
-        (Progress(heard_at=100.0, packets=500), 108.1, Liveness.SILENT),
-        (Progress(heard_at=100.0, packets=500, blocked_since=99.0), 104.0, Liveness.PUBLISHING),
-        (Progress(heard_at=104.0, packets=500, blocked_since=99.0), 104.1, Liveness.STALLED),
+        (Progress(acked_at=100.0), 100.0, Liveness.CONNECTING),
+        (Progress(acked_at=100.0), 108.0, Liveness.CONNECTING),
+        (Progress(acked_at=100.0), 108.1, Liveness.SILENT),
+        (Progress(acked_at=90.0).heard(4000, 100.0), 101.0, Liveness.CONNECTING),
+        (Progress(acked_at=90.0).heard(4000, 100.0), 108.1, Liveness.SILENT),
+        (Progress(acked_at=90.0).heard(40_000, 100.0), 101.0, Liveness.PUBLISHING),
+        (MEDIA, 108.0, Liveness.PUBLISHING),
+        (MEDIA, 108.1, Liveness.STALLED),
+        (MEDIA.heard(40_000, 107.0), 108.1, Liveness.STALLED),
+        (MEDIA.heard(41_000, 107.0), 108.1, Liveness.PUBLISHING),
+        (replace(MEDIA, blocked_since=99.0), 104.0, Liveness.PUBLISHING),
+        (replace(MEDIA, blocked_since=99.0), 104.1, Liveness.STALLED),
     ],
 )
 def test_assess(progress: Progress, now: float, liveness: Liveness) -> None:
     assert assess(progress, now) is liveness
     assert liveness.dead == (liveness in {Liveness.STALLED, Liveness.SILENT})
+
+
+def test_a_key_is_right_once_media_was_taken_for_three_seconds() -> None:
+    assert not accepted(Progress(acked_at=90.0).heard(4000, 100.0), 110.0)
+    assert not accepted(MEDIA, 102.9)
+    assert accepted(MEDIA.heard(90_000, 102.0), 103.0)
 
 
 def _ended(

@@ -8,20 +8,19 @@ import ssl
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import bridge
-from bridge.broadcast.media.packets import CodecParameters
+from bridge.broadcast.media.packets import CodecParameters, EncodedPacket
 from bridge.broadcast.outputs import flv
+from bridge.broadcast.outputs.constant_rate import ConstantRate
 from bridge.broadcast.outputs.gop_queue import GopQueue
-from bridge.broadcast.outputs.liveness import Ended, Liveness, Progress, assess, took_media
+from bridge.broadcast.outputs.liveness import Ended, Liveness, Progress, accepted, assess
 from bridge.clock import Clock
-
-if TYPE_CHECKING:
-    from fractions import Fraction
 
 logger = logging.getLogger(__name__)
 
@@ -39,8 +38,8 @@ class ChildLine(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    packets: Annotated[int, Field(ge=0)] | None = None
-    bytes: Annotated[int, Field(ge=0)] = 0
+    acked: Annotated[int, Field(ge=0)] = 0
+    """Bytes that the server's machine has acknowledged."""
     error: Annotated[str, Field(max_length=200)] | None = None
     errno: int = 0
     forbidden: bool = False
@@ -55,6 +54,8 @@ class Target:
     """With the stream key: a secret."""
     allow_private: bool = False
     """Whether loopback and private addresses may be connected to."""
+    padded: bool = True
+    """Whether pictures are padded to a constant bit rate."""
     roots: Path | None = None
     """Certificate roots for rtmps; default: the machine's."""
 
@@ -69,7 +70,14 @@ class Connection:
         queue: GopQueue,
         clock: Clock,
         on_progress: Callable[["Connection"], None],
+        *,
+        start: Fraction | None = None,
+        attempt: int = 0,
     ) -> None:
+        """Make one; timestamp 0 is programme time `start`, or that of the first packet.
+
+        `attempt` chooses among the addresses of a name that has several.
+        """
         self._target = target
         self._parameters = parameters
         self._queue = queue
@@ -77,9 +85,11 @@ class Connection:
         self._on_progress = on_progress
         self._wake = asyncio.Event()
         self._finishing = False
-        self._start: Fraction | None = None
+        self._attempt = attempt
+        self._rate = ConstantRate(parameters) if target.padded else None
         self._last_line = ChildLine()
-        self.progress = Progress(heard_at=clock.monotonic())
+        self.start = start
+        self.progress = Progress(acked_at=clock.monotonic())
         self.pid: int | None = None
 
     @property
@@ -121,7 +131,7 @@ class Connection:
             await self._end(child, feed, listen)
         return Ended(
             liveness=liveness,
-            accepted=took_media(self.progress),
+            accepted=accepted(self.progress, self._clock.monotonic()),
             errno=self._last_line.errno,
             words=self._last_line.error or "",
             forbidden=self._last_line.forbidden,
@@ -155,6 +165,7 @@ class Connection:
             "url": self._target.url,
             "ca": str(self._target.roots or _machine_roots()),
             "allow_private": self._target.allow_private,
+            "attempt": self._attempt,
         }
         pipe.write(json.dumps(config).encode() + b"\n")
         pipe.write(flv.header(self._parameters, _ENCODER))
@@ -166,9 +177,7 @@ class Connection:
                 if not packets and self._finishing:
                     break
                 if packets:
-                    start = packets[0].time if self._start is None else self._start
-                    self._start = start
-                    pipe.write(b"".join(flv.tag(packet, start) for packet in packets))
+                    pipe.write(self._tags(packets))
                 await self._drain(pipe)
                 if not packets:
                     await self._wake.wait()
@@ -178,6 +187,14 @@ class Connection:
         except ConnectionError:
             # The child has gone; `_listen` sees its last words and then the end.
             logger.debug("restream: child %s closed its input", self.pid)
+
+    def _tags(self, packets: list[EncodedPacket]) -> bytes:
+        start = self.start = packets[0].time if self.start is None else self.start
+        rate = self._rate
+        return b"".join(
+            flv.tag(replace(packet, data=rate.pad(packet)) if rate else packet, start)
+            for packet in packets
+        )
 
     async def _drain(self, pipe: asyncio.StreamWriter) -> None:
         self.progress = replace(self.progress, blocked_since=self._clock.monotonic())
@@ -193,12 +210,7 @@ class Connection:
                 logger.warning("restream: child %s said what is not in the protocol", self.pid)
                 continue
             self._last_line = line
-            self.progress = replace(
-                self.progress,
-                heard_at=self._clock.monotonic(),
-                packets=line.packets if line.packets is not None else self.progress.packets,
-                sent_bytes=line.bytes or self.progress.sent_bytes,
-            )
+            self.progress = self.progress.heard(line.acked, self._clock.monotonic())
 
 
 def _machine_roots() -> Path:

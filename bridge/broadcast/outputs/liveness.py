@@ -1,22 +1,27 @@
 """What a destination's behaviour means. Pure functions; the time is an argument.
 
 FFmpeg tells little: a wrong key, a missing application and many a network fault all end in the
-same EIO. What can be told apart is whether the server was reached and whether it ever took media.
+same EIO. What can be told apart is whether the server was reached and whether it ever took media:
+what its machine acknowledges by TCP is known, and media goes out only once it has agreed to it.
 """
 
 import errno
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
 PIPE_SECONDS: Final = 5.0
 """The child takes nothing for so long: the server does not read, and TCP's buffers are full."""
 SILENCE_SECONDS: Final = 8.0
-"""No word from the child for so long, also while it connects (FFmpeg's own limit is 3 s a step)."""
+"""Nothing acknowledged for so long, also while it connects (FFmpeg's own limit is 3 s a step)."""
+TAKEN_SECONDS: Final = 3.0
+"""Media has gone out for so long: the key is right. A server that refuses it cuts off at once."""
 REFUSALS: Final = 3
 """So many in a row, with nothing ever accepted, are not chance."""
 FIFO_PACKETS: Final = 60
-"""Length of the queue in the child. What was put in beyond it has reached the server's socket."""
+"""Length of the queue in the child."""
+_HANDSHAKE_BYTES: Final = 16 * 1024
+"""More than TLS, the RTMP handshake and its commands take together: beyond it there is media."""
 
 _UNREACHABLE: Final = frozenset(
     {
@@ -48,13 +53,22 @@ class Liveness(StrEnum):
 class Progress:
     """What is known of one connection. Times are monotonic seconds."""
 
-    heard_at: float
-    """When the child last said something; at first, when it was started."""
+    acked_at: float
+    """When the server last acknowledged something; at first, when the child was started."""
+    acked_bytes: int = 0
+    taken_since: float | None = None
+    """When the first media was acknowledged."""
     blocked_since: float | None = None
     """Since when the pipe to the child is full."""
-    packets: int = 0
-    """That the child has put into its own queue."""
-    sent_bytes: int = 0
+
+    def heard(self, acked_bytes: int, now: float) -> "Progress":
+        """Return what is known after one more word of the child."""
+        if acked_bytes <= self.acked_bytes:
+            return self
+        taken = self.taken_since
+        if taken is None and acked_bytes > _HANDSHAKE_BYTES:
+            taken = now
+        return replace(self, acked_at=now, acked_bytes=acked_bytes, taken_since=taken)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +78,7 @@ class Ended:
     liveness: Liveness
     """As last assessed."""
     accepted: bool
-    """Whether the server took any media of this connection."""
+    """Whether the server took the media of this connection for `TAKEN_SECONDS`."""
     errno: int = 0
     """0 when there is none."""
     words: str = ""
@@ -88,15 +102,14 @@ def assess(progress: Progress, now: float) -> Liveness:
     """Judge a connection that still runs."""
     if progress.blocked_since is not None and now - progress.blocked_since > PIPE_SECONDS:
         return Liveness.STALLED
-    if now - progress.heard_at > SILENCE_SECONDS:
-        return Liveness.SILENT
-    return Liveness.PUBLISHING if took_media(progress) else Liveness.CONNECTING
+    if now - progress.acked_at > SILENCE_SECONDS:
+        return Liveness.SILENT if progress.taken_since is None else Liveness.STALLED
+    return Liveness.CONNECTING if progress.taken_since is None else Liveness.PUBLISHING
 
 
-def took_media(progress: Progress) -> bool:
-    """Whether any packet has left the child for the server."""
-    # One more than the queue holds may still be in the muxer's hands.
-    return progress.packets > FIFO_PACKETS + 1
+def accepted(progress: Progress, now: float) -> bool:
+    """Whether the server took media for long enough to mean it."""
+    return progress.taken_since is not None and now - progress.taken_since >= TAKEN_SECONDS
 
 
 def judge(ended: Ended, *, ever_accepted: bool) -> Verdict:

@@ -3,20 +3,30 @@
     encoder --put--> GopQueue (4 MiB, 8 s) --> child process --> server
 
 A destination that fails is tried again for ever, because its host wants it back; it slows nothing
-else down. Only what looks like a wrong key is tried once a minute instead of twice a second.
+else down. Only what looks like a wrong key waits for a minute, or for the host to say "try again".
 """
 
 import asyncio
 import logging
 import random
 from collections.abc import Callable
+from contextlib import suppress
+from fractions import Fraction
 from typing import Final
 
 from bridge.broadcast.media.packets import CodecParameters, EncodedPacket
 from bridge.broadcast.outputs.connection import Connection, Target
 from bridge.broadcast.outputs.feed import post, watch
 from bridge.broadcast.outputs.gop_queue import GopQueue
-from bridge.broadcast.outputs.liveness import REFUSALS, Ended, Liveness, Verdict, in_words, judge
+from bridge.broadcast.outputs.liveness import (
+    REFUSALS,
+    Ended,
+    Liveness,
+    Verdict,
+    accepted,
+    in_words,
+    judge,
+)
 from bridge.clock import Clock
 from bridge.concurrency.backoff import Backoff
 from bridge.log import mask_url
@@ -60,6 +70,7 @@ class RestreamOutput:
         self._queue = GopQueue()
         self._ready = asyncio.Event()
         self._stopping = asyncio.Event()
+        self._hurried = asyncio.Event()
         self._connection: Connection | None = None
         self._task: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -67,6 +78,7 @@ class RestreamOutput:
         self._ever_accepted = False
         self._refusals = 0
         self._attempt = 0
+        self._start: Fraction | None = None
         self._sent_before = 0
         self._dropped_seen = 0
         self._degraded_until = 0.0
@@ -86,6 +98,7 @@ class RestreamOutput:
     async def stop(self, deadline: float) -> None:
         """Send what is queued, unpublish, end the child. Loop-side only; idempotent."""
         self._stopping.set()
+        self._hurried.set()
         self._ready.set()
         if self._connection is not None:
             self._connection.finish()
@@ -97,6 +110,11 @@ class RestreamOutput:
             task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         self._tell(state=OutputState.STOPPED)
+
+    def retry(self) -> None:
+        """End the pause before the next try, if there is one. Loop-side only."""
+        self._attempt = 0
+        self._hurried.set()
 
     @property
     def child_pid(self) -> int | None:
@@ -123,7 +141,14 @@ class RestreamOutput:
         """Publish until it ends."""
         logger.info("%s: connecting to %s", self.name, self._label)
         connection = Connection(
-            self._target, self._parameters, self._queue, self._clock, self._progressed
+            self._target,
+            self._parameters,
+            self._queue,
+            self._clock,
+            self._progressed,
+            # Timestamps go on across connections: for a platform it is still the same stream.
+            start=self._start,
+            attempt=self._report.retries,
         )
         self._live_since = None
         self._queue.connect()
@@ -132,13 +157,14 @@ class RestreamOutput:
             ended = await connection.run()
         finally:
             self._connection = None
+            self._start = connection.start
             self._queue.disconnect()
-            self._sent_before += connection.progress.sent_bytes
+            self._sent_before += connection.progress.acked_bytes
         self._ever_accepted = self._ever_accepted or ended.accepted
         return ended
 
     async def _pause(self, ended: Ended) -> None:
-        """Say what happened and wait before the next try; a stop ends the wait."""
+        """Say what happened and wait before the next try; `stop` and `retry` end the wait."""
         verdict = judge(ended, ever_accepted=self._ever_accepted)
         now = self._clock.monotonic()
         if self._live_since is not None and now - self._live_since >= _SETTLED_SECONDS:
@@ -154,11 +180,14 @@ class RestreamOutput:
             detail=words,
             retries=self._report.retries + 1,
             sent_bytes=self._sent_before,
+            next_try_at=round(self._clock.wall() + pause, 1),
         )
-        try:
-            await asyncio.wait_for(self._stopping.wait(), pause)
-        except TimeoutError:
+        self._hurried.clear()
+        if self._stopping.is_set():
             return
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._hurried.wait(), pause)
+        self._tell(next_try_at=None)
 
     def _progressed(self, connection: Connection) -> None:
         """Twice a second while a connection runs."""
@@ -166,15 +195,16 @@ class RestreamOutput:
         if self._queue.dropped != self._dropped_seen:
             self._dropped_seen = self._queue.dropped
             self._degraded_until = now + _DEGRADED_SECONDS
-        sent = self._sent_before + connection.progress.sent_bytes
+        sent = self._sent_before + connection.progress.acked_bytes
         if connection.liveness is not Liveness.PUBLISHING:
             self._tell(sent_bytes=sent)
             return
         if self._live_since is None:
             self._live_since = now
+            logger.info("%s: on air at %s", self.name, self._label)
+        if accepted(connection.progress, now):
             self._refusals = 0
             self._ever_accepted = True
-            logger.info("%s: on air at %s", self.name, self._label)
         if now < self._degraded_until:
             detail = "The connection is too slow; pictures are being left out."
             self._tell(state=OutputState.DEGRADED, detail=detail, sent_bytes=sent)

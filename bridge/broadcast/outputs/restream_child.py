@@ -5,31 +5,34 @@ Why a process: PyAV holds the GIL while it connects and closes, for ever with a 
 by which time limits and TLS checks reach the protocol.
 
     stdin   one line ChildConfig, JSON; then FLV to its end, which ends the publication
-    stdout  a ChildLine, JSON, at most twice a second and before a failure
+    stdout  a ChildLine, JSON, twice a second and before a failure
     exit    0 at the end of the input, 3 after an error that a line has told
 
 The URL with its key is in neither argv nor environment, and no line tells it.
 """
 
 import ctypes
-import ipaddress
 import json
 import os
 import signal
 import socket
-import sys
-import time
+import stat
+import struct
+import threading
+from pathlib import Path
 from typing import Any, Final, NoReturn
-from urllib.parse import urlsplit
 
 import av
 
 from bridge.broadcast.outputs.liveness import FIFO_PACKETS
+from bridge.broadcast.outputs.pinned import pin, resolve
+from bridge.errors import InputError
 
 _PR_SET_PDEATHSIG: Final = 1
 _MAX_CONFIG_BYTES: Final = 16 * 1024
 _PROGRESS_SECONDS: Final = 0.5
-_DEFAULT_PORTS: Final = {"rtmp": 1935, "rtmps": 443}
+_BYTES_ACKED: Final = struct.Struct("@120xQ")
+"""Where `tcpi_bytes_acked` is in Linux' struct tcp_info (since 4.1)."""
 # rw_timeout is in microseconds. The send buffer is small so that a server that does not read is
 # noticed in seconds and not when the kernel's megabytes are full.
 _PROTOCOL_OPTIONS: Final = (
@@ -47,8 +50,13 @@ def main() -> NoReturn:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     try:
         config = json.loads(_first_line())
-        _check_address(config["url"], allow_private=config["allow_private"])
-        _push(config["url"], config["ca"])
+        threading.Thread(target=_tell, name="progress", daemon=True).start()
+        addresses = resolve(config["url"], allow_private=config["allow_private"])
+        # The next attempt takes the next address: one of several may be down.
+        _push(config["url"], addresses[config["attempt"] % len(addresses)], config["ca"])
+    except InputError as error:
+        _say(error=error.message, forbidden=error.code == "private_address")
+        os._exit(3)
     except OSError as error:
         # strerror only: PyAV puts the URL, and so the key, into the exception's text.
         _say(error=error.strerror or type(error).__name__, errno=error.errno or 0)
@@ -70,26 +78,14 @@ def _first_line() -> bytes:
     return line
 
 
-def _check_address(url: str, *, allow_private: bool) -> None:
-    """Refuse what does not resolve and, unless allowed, what is not on the public internet."""
-    parts = urlsplit(url)
-    port = parts.port or _DEFAULT_PORTS[parts.scheme]
-    try:
-        found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
-    except socket.gaierror:
-        _say(error="the name of the server is not known")
-        os._exit(3)
-    addresses = [ipaddress.ip_address(entry[4][0]) for entry in found]
-    if not allow_private and not all(address.is_global for address in addresses):
-        _say(error="not a public address", forbidden=True)
-        os._exit(3)
-
-
-def _push(url: str, ca: str) -> None:
-    options = _PROTOCOL_OPTIONS
+def _push(url: str, address: str, ca: str) -> None:
+    pinned = pin(url, address)
+    options = [_PROTOCOL_OPTIONS]
+    if pinned.options:
+        options.append(pinned.options)
     if url.startswith("rtmps:"):
         # FFmpeg before 9 does not verify by default; its GnuTLS does not find Debian's roots.
-        options += f":tls_verify=1:ca_file={ca}"
+        options.append(f"tls_verify=1:ca_file={ca}")
     source = av.open(
         os.fdopen(0, "rb", buffering=0),
         format="flv",
@@ -99,37 +95,63 @@ def _push(url: str, ca: str) -> None:
         mode="r",
     )
     output = av.open(
-        url,
+        pinned.url,
         "w",
         format="fifo",
-        options={"fifo_format": "flv", "queue_size": str(FIFO_PACKETS), "format_opts": options},
+        options={
+            "fifo_format": "flv",
+            "queue_size": str(FIFO_PACKETS),
+            "format_opts": ":".join(options),
+        },
     )
     streams = {
         stream.index: output.add_stream_from_template(stream, opaque=True)
         for stream in source.streams
     }
     output.start_encoding()
-    packets = sent = 0
-    told = time.monotonic()
     for packet in source.demux():
         if packet.dts is None:
             continue
-        size = packet.size
         packet.stream = streams[packet.stream.index]
         output.mux_one(packet)
-        packets += 1
-        sent += size
-        if time.monotonic() - told >= _PROGRESS_SECONDS:
-            told = time.monotonic()
-            _say(packets=packets, bytes=sent)
     # Sends what the fifo still holds and unpublishes.
     output.close()
-    _say(packets=packets, bytes=sent)
+    _say(acked=_acked())
+
+
+def _tell() -> None:
+    """Say how it goes, twice a second. Thread of its own: the main one may wait for the server.
+
+    While FFmpeg holds the GIL, which it does as it connects, nothing is said: the parent then
+    counts the seconds.
+    """
+    pause = threading.Event()
+    while not pause.wait(_PROGRESS_SECONDS):
+        _say(acked=_acked())
+
+
+def _acked() -> int:
+    """Bytes that the server's machine has acknowledged, by TCP; 0 without a connection."""
+    most = 0
+    for entry in Path("/proc/self/fd").iterdir():
+        try:
+            number = int(entry.name)
+            if not stat.S_ISSOCK(os.fstat(number).st_mode):
+                continue
+            with socket.socket(fileno=os.dup(number)) as copy:
+                if copy.family not in {socket.AF_INET, socket.AF_INET6}:
+                    continue
+                info = copy.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
+                most = max(most, _BYTES_ACKED.unpack_from(info)[0])
+        except (OSError, struct.error):
+            # Closed between two calls, or a kernel that does not tell.
+            continue
+    return most
 
 
 def _say(**line: Any) -> None:
-    sys.stdout.write(json.dumps(line) + "\n")
-    sys.stdout.flush()
+    """Write one line in one call: two threads say something."""
+    os.write(1, json.dumps(line).encode() + b"\n")
 
 
 if __name__ == "__main__":
