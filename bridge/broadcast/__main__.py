@@ -7,6 +7,8 @@ nobody should wait for when going live.
 import logging
 import os
 import sys
+from collections.abc import Iterable
+from io import FileIO
 from pathlib import Path
 
 import uvloop
@@ -17,7 +19,11 @@ from bridge.broadcast.standard_input import ended
 from bridge.clock import SystemClock
 from bridge.errors import SettingsError, SetupError
 from bridge.log import Redactor, set_up
-from bridge.protocol.broadcast_config import BroadcastConfig
+from bridge.protocol.broadcast_config import (
+    BroadcastConfig,
+    BroadcastOrder,
+    DestinationConfig,
+)
 
 logger = logging.getLogger("bridge.broadcast")
 
@@ -41,31 +47,51 @@ def _go_before_others() -> None:
         logger.debug("not allowed to raise our priority: %s", error.strerror)
 
 
-async def _run(config: BroadcastConfig) -> int:
+async def _run(config: BroadcastConfig, redactor: Redactor, source: FileIO) -> int:
     broadcast = Broadcast(config, SystemClock())
-    async with ended(sys.stdin.buffer) as asked_to_end:
+
+    def take(line: bytes) -> None:
+        try:
+            order = BroadcastOrder.model_validate_json(line)
+        except ValidationError as error:
+            logger.error("malformed order: %s", _places(error))  # noqa: TRY400 - it may tell a key
+            return
+        _hide(redactor, order.destinations or ())
+        broadcast.order(order)
+
+    async with ended(source, take) as asked_to_end:
         return EXIT_OK if await broadcast.run(asked_to_end) else EXIT_FAILED
+
+
+def _hide(redactor: Redactor, destinations: Iterable[DestinationConfig]) -> None:
+    for destination in destinations:
+        redactor.add(destination.url)
+        redactor.add(destination.url.rpartition("/")[2])
+
+
+def _places(error: ValidationError) -> str:
+    """Say where something is malformed: the values may be secrets."""
+    return ", ".join(".".join(map(str, item["loc"])) for item in error.errors())
 
 
 def main() -> int:
     """Read the configuration, be on air until standard input ends, and say how it went."""
-    line = sys.stdin.buffer.readline()
+    # Without a buffer, in which the orders behind the first line would be lost.
+    source = FileIO(sys.stdin.fileno(), closefd=False)
+    line = source.readline()
     if not line:
         return EXIT_OK
     try:
         config = BroadcastConfig.model_validate_json(line)
     except ValidationError as error:
-        # The values may be secrets: only where they stand is said.
-        places = ", ".join(".".join(map(str, item["loc"])) for item in error.errors())
-        sys.stderr.write(f"broadcast: malformed configuration: {places}\n")
+        sys.stderr.write(f"broadcast: malformed configuration: {_places(error)}\n")
         return EXIT_USAGE
-    redactor = Redactor([config.token, *(item.url for item in config.destinations)])
-    for destination in config.destinations:
-        redactor.add(destination.url.rpartition("/")[2])
+    redactor = Redactor([config.token])
+    _hide(redactor, config.destinations)
     set_up(config.log_level, redactor)
     _go_before_others()
     try:
-        return uvloop.run(_run(config))
+        return uvloop.run(_run(config, redactor, source))
     except (SettingsError, SetupError) as error:
         # The operator's to mend: what to do is what he needs, not where it was found.
         logger.error("%s", error.message)  # noqa: TRY400 - see above

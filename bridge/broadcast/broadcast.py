@@ -26,7 +26,7 @@ from bridge.broadcast.rtc.playout_delay import PlayoutDelay
 from bridge.broadcast.seat import Seat, SeatEvents
 from bridge.clock import Clock
 from bridge.errors import SettingsError
-from bridge.protocol.broadcast_config import BroadcastConfig, CanvasConfig
+from bridge.protocol.broadcast_config import BroadcastConfig, BroadcastOrder, CanvasConfig
 from bridge.protocol.messages import BroadcastReport, ProgrammeReport, RoomView, Wanted
 from bridge.protocol.show import SceneShown
 from bridge.rooms.model import Side
@@ -134,6 +134,19 @@ class Broadcast:
         finally:
             await self._gallery.close()
         return not self._failed.is_set()
+
+    def order(self, order: BroadcastOrder) -> None:
+        """Do what the server asks for in the middle of the programme."""
+        if self._rack is None:
+            # Not on air yet: the newest list of destinations counts then.
+            if order.destinations is not None:
+                update = {"destinations": order.destinations}
+                self._config = self._config.model_copy(update=update)
+            return
+        if order.destinations is not None:
+            self._rack.send_to(order.destinations)
+        if order.retry is not None:
+            self._rack.retry(order.retry)
 
     def _ask_to_rejoin(self, side: Side, link: str, session: str) -> None:
         self._link.ask_to_rejoin(side, link, session)

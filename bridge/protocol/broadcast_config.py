@@ -1,7 +1,8 @@
-"""What the server writes to a broadcast's standard input: one line of JSON, then nothing.
+"""What the server writes to a broadcast's standard input, a line of JSON each.
 
-Standard input stays open for the broadcast's life; its end asks the broadcast to end in order, so
-a broadcast never outlives its server. Secrets travel here because argv and environment are public.
+The first is a BroadcastConfig, each after it a BroadcastOrder. Standard input stays open for the
+broadcast's life; its end asks the broadcast to end in order, so a broadcast never outlives its
+server. Secrets travel here because argv and environment are public.
 """
 
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.networks import IPvAnyAddress
 
+from bridge.protocol.events import MAX_TEXT
+from bridge.protocol.messages import OutputState
 from bridge.rooms.model import Side
 
 
@@ -99,3 +102,41 @@ class BroadcastConfig(BaseModel):
     recording: RecordingConfig | None = None
     allow_private_destinations: bool = False
     log_level: str = "info"
+
+
+class BroadcastOrder(BaseModel):
+    """What a broadcast on air is told to do differently."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    destinations: tuple[DestinationConfig, ...] | None = None
+    """All that there are from now on; None: as before."""
+    retry: str | None = None
+    """Id of a destination that shall not wait any longer before its next try."""
+    mark: Annotated[str, Field(max_length=MAX_TEXT)] | None = None
+    """A marker for the recording, at this moment of the programme."""
+
+
+class TrialConfig(BaseModel):
+    """What a trial of one destination is told on its standard input."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: str
+    """With the stream key: a secret."""
+    allow_private: bool = False
+    canvas: CanvasConfig = CanvasConfig()
+    seconds: float = 12.0
+    """At most."""
+
+
+class TrialReport(BaseModel):
+    """How a trial went."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    ok: bool
+    state: OutputState
+    detail: str = ""
+    """In words, without the key."""
+    sent_bytes: int = 0

@@ -261,6 +261,11 @@ class DestinationView(Message):
 
     id: str
     label: str
+    """The platform's name, or the server's."""
+    address: str
+    """Scheme and server."""
+    warning: str = ""
+    """What the platform would not like of the programme."""
     report: DestinationReport
 
 

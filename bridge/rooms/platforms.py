@@ -84,6 +84,12 @@ def platform_of(url: str) -> Platform | None:
     return None
 
 
+def label(url: str) -> str:
+    """Return what people call the destination: the platform, or else the server's name."""
+    platform = platform_of(url)
+    return platform.label if platform else urlsplit(url).hostname or "RTMP"
+
+
 def trial_url(url: str) -> str:
     """Return the address under which the platform shows nobody what comes, if it has one."""
     platform = platform_of(url)

@@ -1,23 +1,21 @@
 """API v1: JSON in, JSON or problem+json out."""
 
-import asyncio
-import ipaddress
-import socket
-import unicodedata
 from collections.abc import Iterable
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 from urllib.parse import quote, urlsplit
 
 from aiohttp import web
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from bridge import __version__
-from bridge.errors import InputError, NotFoundError, TokenError
+from bridge.errors import NotFoundError
 from bridge.protocol.messages import dump
 from bridge.protocol.show import SceneChoice
-from bridge.protocol.tokens import Grant, TokenSigner
+from bridge.protocol.tokens import TokenSigner
 from bridge.rooms.model import Phase, Role, Room, Side
+from bridge.server.addresses import DestinationUrl, NewDestination, plain, refuse_private
 from bridge.server.debates import Debates
+from bridge.server.destinations import MOST
 from bridge.server.lan import is_loopback
 from bridge.server.lane.lane import Lane
 from bridge.server.listening import Addresses
@@ -25,49 +23,19 @@ from bridge.server.origin.origin import Origin
 from bridge.server.qr import QrDrawing, drawing
 from bridge.server.recordings.library import RecordingLibrary
 from bridge.server.recordings.model import RecordingEntry, download_name
+from bridge.server.requests import read_body, require_host
 from bridge.server.terminal import WITH_CODE, PrintInvites
 from bridge.settings import Settings
-
-_SCHEMES: Final = {"rtmp", "rtmps"}
-_BODY_SECONDS: Final = 10.0
-_INSIDE: Final = (".localhost", ".local", ".internal")
-
-
-def _plain(text: str) -> str:
-    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in text):
-        message = "control characters are not allowed"
-        raise ValueError(message)
-    return text
-
-
-def _destination(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        valid = parts.scheme in _SCHEMES and parts.hostname and parts.path.strip("/")
-        _ = parts.port
-    except ValueError:
-        valid = None
-    if not valid or any(character.isspace() for character in url):
-        message = "an RTMP address looks like rtmp://server/app/stream-key"
-        raise ValueError(message)
-    return url
-
 
 Name = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=60),
-    AfterValidator(_plain),
+    AfterValidator(plain),
 ]
 Motion = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
-    AfterValidator(_plain),
-]
-DestinationUrl = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, max_length=1000),
-    AfterValidator(_plain),
-    AfterValidator(_destination),
+    AfterValidator(plain),
 ]
 
 
@@ -79,7 +47,9 @@ class NewRoom(BaseModel):
     motion: Motion
     proposition: Name
     opposition: Name
-    destinations: Annotated[tuple[DestinationUrl, ...], Field(max_length=8)] = ()
+    destinations: Annotated[
+        tuple[DestinationUrl | NewDestination, ...], Field(max_length=MOST)
+    ] = ()
 
 
 class Api:
@@ -123,12 +93,13 @@ class Api:
         ]
 
     async def _create(self, request: web.Request) -> web.Response:
-        body = NewRoom.model_validate_json(await _read(request))
-        if not self._settings.allow_private_destinations:
-            refuse_private(body.destinations)
-        room = await self._debates.create(
-            body.motion, body.proposition, body.opposition, body.destinations
+        body = NewRoom.model_validate_json(await read_body(request))
+        addresses = tuple(
+            item.address if isinstance(item, NewDestination) else item for item in body.destinations
         )
+        if not self._settings.allow_private_destinations:
+            refuse_private(addresses)
+        room = await self._debates.create(body.motion, body.proposition, body.opposition, addresses)
         links = self._all_links(request, room)
         if self._print_invites is not None:
             self._print_invites(room, links)
@@ -143,27 +114,27 @@ class Api:
         return await self._state(request, await self._debates.find(request.match_info["room"]))
 
     async def _links(self, request: web.Request) -> web.Response:
-        room = await self._debates.find(self._require_host(request).room)
+        room = await self._debates.find(require_host(request, self._signer).room)
         links = self._all_links(request, room)
         # Drawn here and not fetched by address: an address with a token in it would be logged.
         codes: dict[str, QrDrawing] = {name: drawing(links[name]) for name in WITH_CODE}
         return web.json_response({**links, "qr": codes}, headers={"Cache-Control": "no-store"})
 
     async def _rehearse(self, request: web.Request) -> web.Response:
-        room = await self._debates.rehearse(self._require_host(request).room)
+        room = await self._debates.rehearse(require_host(request, self._signer).room)
         return await self._state(request, room)
 
     async def _start(self, request: web.Request) -> web.Response:
-        room = await self._debates.start(self._require_host(request).room)
+        room = await self._debates.start(require_host(request, self._signer).room)
         return await self._state(request, room)
 
     async def _stop(self, request: web.Request) -> web.Response:
-        room = await self._debates.stop(self._require_host(request).room)
+        room = await self._debates.stop(require_host(request, self._signer).room)
         return await self._state(request, room)
 
     async def _choose_scene(self, request: web.Request) -> web.Response:
-        grant = self._require_host(request)
-        choice = SceneChoice.model_validate_json(await _read(request))
+        grant = require_host(request, self._signer)
+        choice = SceneChoice.model_validate_json(await read_body(request))
         await self._debates.choose_scene(grant.room, choice)
         return web.json_response(dump(choice))
 
@@ -200,13 +171,6 @@ class Api:
         if self._settings.tls and is_loopback(urlsplit(base).hostname or ""):
             return self._addresses.shown
         return base
-
-    def _require_host(self, request: web.Request) -> Grant:
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        if scheme != "Bearer" or not token:
-            message = "This needs the host's link."
-            raise TokenError(message)
-        return self._signer.require(token, request.match_info["room"], Role.HOST)
 
     def _all_links(self, request: web.Request, room: Room) -> dict[str, str]:
         base = self._shared_base(request)
@@ -254,14 +218,6 @@ class Api:
         raise NotFoundError(message)
 
 
-async def _read(request: web.Request) -> bytes:
-    try:
-        async with asyncio.timeout(_BODY_SECONDS):
-            return await request.read()
-    except TimeoutError:
-        raise web.HTTPRequestTimeout from None
-
-
 def recordings_as_json(entries: Iterable[RecordingEntry], base: str) -> list[dict[str, Any]]:
     """List recordings as the API does; `base` goes before the files' paths."""
     return [
@@ -284,30 +240,3 @@ def recordings_as_json(entries: Iterable[RecordingEntry], base: str) -> list[dic
         }
         for entry in entries
     ]
-
-
-def refuse_private(urls: Iterable[str]) -> None:
-    """Raise InputError for destinations that are plainly inside our own network."""
-    for url in urls:
-        if _inside(urlsplit(url).hostname or ""):
-            message = (
-                "destinations: this address is inside a private network. "
-                "The operator can allow that with BRIDGE_ALLOW_PRIVATE_DESTINATIONS."
-            )
-            raise InputError(message, code="private_destination")
-
-
-def _inside(host: str) -> bool:
-    """Whether a host says by itself that it is not on the public Internet. Resolves nothing."""
-    name = host.rstrip(".")
-    try:
-        # The short and hexadecimal forms that the system's resolver takes for an address, too.
-        packed = socket.inet_aton(name)
-    except OSError:
-        packed = None
-    try:
-        address = ipaddress.ip_address(packed or name.partition("%")[0])
-    except ValueError:
-        return f".{name}".endswith(_INSIDE)
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return not (mapped or address).is_global or address.is_multicast

@@ -18,8 +18,10 @@ from bridge.rooms.model import Phase, Role
 from bridge.server.api import Api
 from bridge.server.audience import AudienceViews
 from bridge.server.broadcasts import COMMAND, Spares
-from bridge.server.debates import Debates
+from bridge.server.debates import Debates, canvas_config
 from bridge.server.descriptors import raise_limit
+from bridge.server.destination_routes import DestinationRoutes
+from bridge.server.destinations import Destinations
 from bridge.server.ice_servers import IceServers
 from bridge.server.lan import Lan
 from bridge.server.lane.lane import Lane
@@ -37,6 +39,7 @@ from bridge.server.signalling import Signalling
 from bridge.server.store import Store
 from bridge.server.terminal import greet, print_invites, shows_invites
 from bridge.server.tls import Tls, open_tls
+from bridge.server.trials import Trials
 from bridge.settings import Settings, web_folder
 
 logger = logging.getLogger(__name__)
@@ -91,6 +94,9 @@ def create_app(
         print_invites=print_invites if shows_invites(settings) else None,
     )
     app.add_routes(api.routes())
+    trials = Trials(canvas_config(settings), allow_private=settings.allow_private_destinations)
+    destinations = Destinations(parts.debates, parts.store, trials)
+    app.add_routes(DestinationRoutes(settings, destinations, parts.signer).routes())
     app.add_routes(viewers.routes())
     app.router.add_route("*", "/live/{rest:.*}", parts.lane.view)
     app.add_routes(UploadViews(parts.origin, _upload_check(parts)).routes())

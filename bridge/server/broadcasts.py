@@ -11,7 +11,7 @@ from typing import Final
 
 from bridge.clock import Clock
 from bridge.concurrency.backoff import Backoff
-from bridge.protocol.broadcast_config import BroadcastConfig
+from bridge.protocol.broadcast_config import BroadcastConfig, BroadcastOrder
 from bridge.protocol.messages import BroadcastState
 
 logger = logging.getLogger(__name__)
@@ -23,7 +23,7 @@ _SETTLED_SECONDS: Final = 30.0
 _RENEW_SECONDS: Final = 5.0
 _END_SECONDS: Final = 8.0
 _TERM_SECONDS: Final = 2.0
-_ENVIRONMENT: Final = (
+ENVIRONMENT: Final = (
     "PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "PYTHONUNBUFFERED", "VIRTUAL_ENV",
 )  # fmt: skip
 """What a child needs of ours; nothing that may hold a secret."""
@@ -77,7 +77,7 @@ class Spares:
                 logger.warning("no spare broadcast: %s", error.strerror)
 
     async def _spawn(self) -> Process:
-        environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+        environment = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
         return await asyncio.create_subprocess_exec(
             *self._command,
             stdin=PIPE,
@@ -87,15 +87,15 @@ class Spares:
         )
 
 
-async def tell(process: Process, config: BroadcastConfig) -> None:
-    """Write the configuration; a child that died meanwhile is found by whoever waits for it."""
+async def tell(process: Process, what: BroadcastConfig | BroadcastOrder) -> None:
+    """Write one line; a child that died meanwhile is found by whoever waits for it."""
     assert process.stdin is not None  # noqa: S101 - PIPE was asked for
     try:
         # One line, far smaller than a pipe's buffer: never waits for a child that does not read.
-        process.stdin.write(config.model_dump_json().encode() + b"\n")
+        process.stdin.write(what.model_dump_json(exclude_none=True).encode() + b"\n")
         await process.stdin.drain()
     except (BrokenPipeError, ConnectionResetError):
-        logger.warning("a broadcast died before it was told what to do")
+        logger.warning("a broadcast died before it was told something")
 
 
 async def end(process: Process) -> None:
@@ -139,6 +139,8 @@ class BroadcastRun:
         self._clock = clock
         self._random = random.Random()  # noqa: S311 - jitter, not a secret
         self._process: Process | None = None
+        self._told: Process | None = None
+        """The process that has its configuration."""
         self._ending = asyncio.Event()
         self._task = asyncio.create_task(self._supervise(), name=f"broadcast-{name}")
 
@@ -156,6 +158,11 @@ class BroadcastRun:
             await end(self._process)
         await self._task
         self._set(BroadcastState.OFF)
+
+    async def order(self, order: BroadcastOrder) -> None:
+        """Tell the process on air; one that is still to come is configured anew in any case."""
+        if self._told is not None and self._told.returncode is None:
+            await tell(self._told, order)
 
     async def _supervise(self) -> None:
         """Run one process after another until the end is asked for."""
@@ -183,6 +190,7 @@ class BroadcastRun:
             await end(process)
         else:
             await tell(process, config)
+            self._told = process
         code = await process.wait()
         return f"was killed by signal {-code}" if code < 0 else f"ended with {code}"
 

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +13,7 @@ from bridge.errors import ConflictError
 from bridge.log import mask_url
 from bridge.protocol.broadcast_config import (
     BroadcastConfig,
+    BroadcastOrder,
     CanvasConfig,
     DestinationConfig,
     NetworkConfig,
@@ -30,6 +32,7 @@ from bridge.protocol.messages import (
 from bridge.protocol.show import SceneChoice
 from bridge.protocol.tokens import Grant, TokenSigner
 from bridge.rooms.model import Destination, Phase, Role, Room, Side, new_room_id
+from bridge.rooms.platforms import label, warning
 from bridge.server.audience import Audience
 from bridge.server.broadcasts import BroadcastRun, Spares
 from bridge.server.origin.origin import Origin
@@ -177,6 +180,30 @@ class Debates:
         self.on_change(room_id)
         return room
 
+    async def send_to(self, room_id: str, destinations: tuple[Destination, ...]) -> None:
+        """Let a debate have these destinations from now on, also in the middle of it."""
+        self._rooms[room_id] = replace(self._rooms[room_id], destinations=destinations)
+        configs = tuple(DestinationConfig(id=item.id, url=item.url) for item in destinations)
+        await self.order(room_id, BroadcastOrder(destinations=configs))
+        self.on_change(room_id)
+
+    async def order(self, room_id: str, order: BroadcastOrder) -> None:
+        """Tell the broadcast of a debate on air; a rehearsal is not told."""
+        run = self._runs.get(room_id)
+        if run is not None and run.name == room_id:
+            await run.order(order)
+
+    def destination_state(self, room_id: str, destination: str) -> OutputState:
+        """Return how a destination was last said to be; STOPPED when nothing is pushed."""
+        report = self._presence.report(room_id)
+        run = self._runs.get(room_id)
+        if run is None or run.name != room_id:
+            return OutputState.STOPPED
+        for one in report.destinations if report else ():
+            if one.id == destination:
+                return one.state
+        return OutputState.PREPARING
+
     async def end_all(self) -> None:
         """End every broadcast in order, for the server's own end; debates stay as they are."""
         await asyncio.gather(*(self._end_run(room_id) for room_id in list(self._runs)))
@@ -219,7 +246,9 @@ class Debates:
             destinations=tuple(
                 DestinationView(
                     id=item.id,
-                    label=mask_url(item.url),
+                    label=label(item.url),
+                    address=mask_url(item.url),
+                    warning=warning(item.url, self._settings.video_kbps),
                     report=reports.get(item.id, DestinationReport(id=item.id, state=idle)),
                 )
                 for item in room.destinations
@@ -265,7 +294,8 @@ class Debates:
             if folder is not None:
                 number = self._recordings.next_number(folder)
                 recording = RecordingConfig(folder=folder, number=number)
-            return self._configure(room, programme, recording)
+            # As it is now: destinations may have come and gone since.
+            return self._configure(self._rooms[room.id], programme, recording)
 
         self._runs[room.id] = BroadcastRun(
             programme,
@@ -291,9 +321,7 @@ class Debates:
             theme=settings.theme,
             logo=settings.logo,
             stereo=settings.stereo,
-            canvas=CanvasConfig.model_validate(
-                settings.model_dump(include=set(CanvasConfig.model_fields))
-            ),
+            canvas=canvas_config(settings),
             network=NetworkConfig.model_validate(
                 settings.model_dump(include=set(NetworkConfig.model_fields))
             ),
@@ -322,3 +350,8 @@ class Debates:
 
     def _lock(self, room_id: str) -> asyncio.Lock:
         return self._locks.setdefault(room_id, asyncio.Lock())
+
+
+def canvas_config(settings: Settings) -> CanvasConfig:
+    """Return what the settings say of the picture."""
+    return CanvasConfig.model_validate(settings.model_dump(include=set(CanvasConfig.model_fields)))

@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from bridge import __version__
 from bridge.errors import NotFoundError
 from bridge.rooms.model import Room, Side
+from bridge.rooms.platforms import PLATFORMS
 from bridge.server.api import recordings_as_json
 from bridge.server.debates import Debates
 from bridge.server.recordings.library import RecordingLibrary
@@ -156,6 +157,7 @@ class Pages:
             lang=lang,
             t=self._catalogue.text(lang),
             version=__version__,
+            platforms=tuple(PLATFORMS.values()),
             own_authority=self._authority is not None,
         )
         return web.Response(

@@ -81,6 +81,24 @@ class Store:
         async with self._sessions.begin() as session:
             session.add(row)
 
+    async def add_destination(self, room_id: str, destination: Destination, *, place: int) -> None:
+        """Keep one more destination of a room."""
+        row = _DestinationRow(
+            id=destination.id,
+            room_id=room_id,
+            place=place,
+            sealed_url=self._vault.seal(destination.url),
+        )
+        async with self._sessions.begin() as session:
+            session.add(row)
+
+    async def remove_destination(self, destination: str) -> None:
+        """Forget a destination; nothing happens when there is none."""
+        async with self._sessions.begin() as session:
+            row = await session.get(_DestinationRow, destination)
+            if row is not None:
+                await session.delete(row)
+
     async def find(self, room_id: str) -> Room:
         """Return a room. Raises NotFoundError."""
         async with self._sessions() as session:

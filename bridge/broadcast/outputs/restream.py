@@ -59,7 +59,7 @@ class RestreamOutput:
         backoff: Backoff = _BACKOFF,
     ) -> None:
         self.name = f"restream {destination}"
-        self._destination = destination
+        self.destination = destination
         self._target = target
         self._label = mask_url(target.url)
         self._parameters = parameters

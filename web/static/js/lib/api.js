@@ -15,11 +15,14 @@
  * @typedef {{host: string, proposition: string, opposition: string, watch: string, hls: string}} Links
  * @typedef {{size: number, path: string}} QrDrawing an SVG path of the dark modules, in a square of `size` units
  * @typedef {Links & {qr: Record<"proposition"|"opposition"|"watch", QrDrawing>}} LinksWithCodes
- * @typedef {{motion: string, proposition: string, opposition: string, destinations: string[]}} NewRoom
+ * @typedef {{url: string}|{platform: string, key: string}} NewDestination
+ * @typedef {{motion: string, proposition: string, opposition: string, destinations: NewDestination[]}} NewRoom
+ * @typedef {{ok: boolean, state: string, detail: string, sent_bytes: number}} TrialReport
  * @typedef {{scene: string, side?: Side, transition: "cut"|"move", note: string}} SceneChoice
  */
 
 const TIMEOUT_MILLISECONDS = 20_000;
+const TRIAL_MILLISECONDS = 40_000;
 
 /** A request that failed. `status` is 0 when no answer came. */
 export class ApiError extends Error {
@@ -99,6 +102,45 @@ export class Api {
     return this.#ask("PUT", `rooms/${id}/scene`, choice);
   }
 
+  /**
+   * Pushes the programme there too.
+   *
+   * @param {string} id
+   * @param {NewDestination} destination
+   */
+  addDestination(id, destination) {
+    return this.#ask("POST", `rooms/${id}/destinations`, destination);
+  }
+
+  /**
+   * @param {string} id
+   * @param {string} destination
+   */
+  removeDestination(id, destination) {
+    return this.#ask("DELETE", `rooms/${id}/destinations/${destination}`);
+  }
+
+  /**
+   * Ends the pause before its next try.
+   *
+   * @param {string} id
+   * @param {string} destination
+   */
+  retryDestination(id, destination) {
+    return this.#ask("POST", `rooms/${id}/destinations/${destination}/retry`);
+  }
+
+  /**
+   * Sends it a test card; the answer takes some seconds.
+   *
+   * @param {string} id
+   * @param {string} destination
+   * @returns {Promise<TrialReport>}
+   */
+  testDestination(id, destination) {
+    return this.#ask("POST", `rooms/${id}/destinations/${destination}/test`, undefined, TRIAL_MILLISECONDS);
+  }
+
   /** The server's time, milliseconds since the epoch. */
   async time() {
     const { now } = await this.#ask("GET", "time");
@@ -138,8 +180,9 @@ export class Api {
    * @param {string} method
    * @param {string} path
    * @param {object} [body]
+   * @param {number} [patience]
    */
-  async #ask(method, path, body) {
+  async #ask(method, path, body, patience = TIMEOUT_MILLISECONDS) {
     const headers = new Headers({ Accept: "application/json" });
     if (this.#token) headers.set("Authorization", `Bearer ${this.#token}`);
     if (body) headers.set("Content-Type", "application/json");
@@ -149,7 +192,7 @@ export class Api {
         method,
         headers,
         body: body && JSON.stringify(body),
-        signal: AbortSignal.timeout(TIMEOUT_MILLISECONDS),
+        signal: AbortSignal.timeout(patience),
       });
     } catch (error) {
       throw new ApiError(error instanceof Error ? error.message : String(error), 0, "unheard");

@@ -20,8 +20,8 @@
  *   pictures_per_second?: number,
  * }} LegHealth one of a debater's two connections, by the browser's `getStats`
  * @typedef {{bridge: LegHealth, peer?: LegHealth}} Health `peer` is missing without an opponent
- * @typedef {{state: OutputState, detail: string, sent_bytes: number}} DestinationReport
- * @typedef {{id: string, label: string, report: DestinationReport}} Destination
+ * @typedef {{state: OutputState, detail: string, sent_bytes: number, retries: number, next_try_at?: number}} DestinationReport
+ * @typedef {{id: string, label: string, address: string, warning?: string, report: DestinationReport}} Destination
  * @typedef {{state: OutputState, bytes: number, detail: string}} RecordingReport
  * @typedef {{ticks: number, skipped: number, late: number}} ProgrammeReport
  * @typedef {{

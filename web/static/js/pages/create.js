@@ -1,6 +1,7 @@
 // The form that makes a debate: checks it in words, posts it, goes on to the host console.
 
 import { Api, ApiError } from "../lib/api.js";
+import { destinationMistake, labelKey, newDestination } from "./destination-field.js";
 import { one, setText } from "../lib/dom.js";
 import { loadText } from "../lib/i18n.js";
 
@@ -47,18 +48,16 @@ function oppositionFault(value, proposition) {
   return value.toLowerCase() === proposition.toLowerCase() ? text("create.names_same") : "";
 }
 
-/** @param {string} value */
-function isRtmpAddress(value) {
-  return /^rtmps?:\/\/[^\s/]+\/\S+$/i.test(value);
-}
+/** @import { NewDestination } from "../lib/api.js" */
 
 /**
- * @param {string} value
- * @param {string[]} earlier
+ * @param {NewDestination} destination
+ * @param {NewDestination[]} earlier
  */
-function destinationFault(value, earlier) {
-  if (!isRtmpAddress(value)) return text("create.destination_wrong");
-  return earlier.includes(value) ? text("create.destination_twice") : "";
+function destinationFault(destination, earlier) {
+  const known = new Set(earlier.map((each) => JSON.stringify(each)));
+  if (known.has(JSON.stringify(destination))) return text("create.destination_twice");
+  return destinationMistake(destination, text);
 }
 
 /** Checks every field, marks the wrong ones; the body to post, or null. */
@@ -75,14 +74,14 @@ function checkedBody() {
   for (const [name, fault] of Object.entries(faults)) {
     sound = report(fieldOf(name), one(`#${name}-error`), fault) && sound;
   }
-  /** @type {string[]} */
+  /** @type {NewDestination[]} */
   const destinations = [];
   for (const row of list.children) {
     const field = part(row, "input", HTMLInputElement);
-    const value = field.value.trim();
-    const fault = value === "" ? "" : destinationFault(value, destinations);
+    const destination = newDestination(part(row, "select", HTMLSelectElement).value, field.value);
+    const fault = destination ? destinationFault(destination, destinations) : "";
     sound = report(field, part(row, ".field-error", HTMLElement), fault) && sound;
-    if (value !== "") destinations.push(value);
+    if (destination) destinations.push(destination);
   }
   return sound ? { motion, proposition, opposition, destinations } : null;
 }
@@ -115,6 +114,7 @@ function addDestination() {
   secret.id = `${field.id}-secret`;
   part(row, "label", HTMLLabelElement).htmlFor = field.id;
   field.setAttribute("aria-describedby", `${secret.id} ${error.id}`);
+  labelKey(part(row, "select", HTMLSelectElement), field, part(row, "label", HTMLLabelElement), text);
   const reveal = part(row, "[data-role=reveal]", HTMLButtonElement);
   reveal.addEventListener("click", () => {
     const shown = field.type === "password";

@@ -7,7 +7,7 @@ import { RoomClient } from "../lib/room-client.js";
 import { tokenFromHash } from "../lib/token.js";
 import { showLinks } from "./host-links.js";
 import { Preview } from "./host-preview.js";
-import { renderOutputs } from "./host-outputs.js";
+import { OutputDesk } from "./host-outputs.js";
 import { renderLevels } from "./host-meters.js";
 import { SceneDesk } from "./host-scenes.js";
 import { renderSeat, setState } from "./host-seats.js";
@@ -32,6 +32,7 @@ const roomId = main.dataset.room ?? "";
 const token = tokenFromHash();
 const api = new Api(token);
 const preview = new Preview(text);
+const outputs = new OutputDesk(api, roomId, text);
 const scenes = new SceneDesk((choice) => act(() => api.chooseScene(roomId, choice)), text);
 /** @type {RoomView|null} */
 let room = null;
@@ -131,7 +132,7 @@ function render() {
   for (const side of SIDES) renderSeat(room, side, text);
   renderActions(room, state);
   renderBroadcast(room);
-  renderOutputs(room.host, text);
+  outputs.render(room.host, { live: state === "live", over: state === "ended" });
   scenes.render(room, connected && state !== "ended");
   if (!room.host?.programme) renderLevels(null, SIDES, text);
   preview.follow(room.broadcast === "on" ? room.host?.preview_url : undefined, state === "ended");

@@ -1,0 +1,30 @@
+"""What doors of the API have in common: reading a body, knowing a host."""
+
+import asyncio
+from typing import Final
+
+from aiohttp import web
+
+from bridge.errors import TokenError
+from bridge.protocol.tokens import Grant, TokenSigner
+from bridge.rooms.model import Role
+
+_BODY_SECONDS: Final = 10.0
+
+
+async def read_body(request: web.Request) -> bytes:
+    """Return the whole body, which the application bounds. Raises HTTPRequestTimeout."""
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            return await request.read()
+    except TimeoutError:
+        raise web.HTTPRequestTimeout from None
+
+
+def require_host(request: web.Request, signer: TokenSigner) -> Grant:
+    """Return the grant of the host of the route's `{room}`. Raises TokenError for anybody else."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme != "Bearer" or not token:
+        message = "This needs the host's link."
+        raise TokenError(message)
+    return signer.require(token, request.match_info["room"], Role.HOST)
