@@ -16,6 +16,7 @@ need nginx nginx
 need ip iproute2
 need nft nftables
 need turnserver coturn
+need stunnel4 stunnel4
 need varnishd varnish
 need mpv mpv
 need gst-launch-1.0 "gstreamer1.0-tools gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-libav"

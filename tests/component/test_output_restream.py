@@ -31,14 +31,14 @@ def rtmp_server(tmp_path: Path) -> Iterator[RtmpServer]:
 class Live:
     """An output that is fed in real time, with everything it has reported."""
 
-    def __init__(self, url: str, *, allow_private: bool = True) -> None:
+    def __init__(self, target: Target) -> None:
         self.parameters, self._packets = media.encode_programme(40)
         self.reports: list[DestinationReport] = []
         self._changed = asyncio.Condition()
         self._tasks: set[asyncio.Task] = set()
         self.output = RestreamOutput(
             "d1",
-            Target(url=url, allow_private=allow_private),
+            target,
             parameters=self.parameters,
             clock=SystemClock(),
             on_report=self._on_report,
@@ -65,6 +65,18 @@ class Live:
             await asyncio.sleep(max(0.0, float(packet.time) - (loop.time() - start)))
             self.output.put(packet)
 
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Push, and feed, for as long as the context lasts."""
+        self.output.start()
+        feeding = asyncio.create_task(self.feed())
+        try:
+            yield
+        finally:
+            feeding.cancel()
+            await asyncio.gather(feeding, return_exceptions=True)
+            await self.output.stop(5)
+
     def put(self, packet: EncodedPacket) -> None:
         self.output.put(packet)
 
@@ -82,15 +94,9 @@ class Live:
 
 @asynccontextmanager
 async def live(url: str, *, allow_private: bool = True) -> AsyncIterator[Live]:
-    subject = Live(url, allow_private=allow_private)
-    subject.output.start()
-    feeding = asyncio.create_task(subject.feed())
-    try:
+    subject = Live(Target(url=url, allow_private=allow_private))
+    async with subject.running():
         yield subject
-    finally:
-        feeding.cancel()
-        await asyncio.gather(feeding, return_exceptions=True)
-        await subject.output.stop(5)
 
 
 async def test_the_server_gets_the_programme_from_a_keyframe_at_zero(
@@ -258,7 +264,7 @@ asyncio.run(main())
 
 
 async def test_stop_before_the_first_packet() -> None:
-    subject = Live("rtmp://127.0.0.1/live/none")
+    subject = Live(Target(url="rtmp://127.0.0.1/live/none"))
     subject.output.start()
     await subject.output.stop(1)
     assert subject.states == [OutputState.PREPARING, OutputState.STOPPED]

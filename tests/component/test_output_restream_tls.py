@@ -22,6 +22,11 @@ from tests import media
 from tests.rtmp_server import RtmpServer
 
 
+def certificate_for(folder: Path, name: str) -> Path:
+    """Key and self-signed certificate for a host name, in one PEM file."""
+    return _certificate(folder, x509.DNSName(name))
+
+
 def _certificate(folder: Path, name: x509.GeneralName) -> Path:
     """Key and self-signed certificate for one name, in one PEM file."""
     key = ec.generate_private_key(ec.SECP256R1())
