@@ -19,12 +19,12 @@ from bridge.server.api import Api
 from bridge.server.audience import AudienceViews
 from bridge.server.broadcasts import COMMAND, Spares
 from bridge.server.debates import Debates, canvas_config
-from bridge.server.descriptors import raise_limit
 from bridge.server.destination_routes import DestinationRoutes
 from bridge.server.destinations import Destinations
 from bridge.server.ice_servers import IceServers
 from bridge.server.lan import Lan
 from bridge.server.lane.lane import Lane
+from bridge.server.limits import allow_sockets, forbid_core_files
 from bridge.server.listening import Addresses, Connections, Listening
 from bridge.server.origin.origin import Origin
 from bridge.server.origin.routes import Routes
@@ -119,7 +119,8 @@ async def serve(
 
     Debates on air stay so over a restart; without `resume` they are over with the server.
     """
-    raise_limit(settings.max_held_requests)
+    allow_sockets(settings.max_held_requests)
+    forbid_core_files()
     tls = open_tls(settings, Lan.look(), SystemClock().wall())
     app = create_app(settings, warm=True, tls=tls)
     runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=3)

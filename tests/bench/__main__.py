@@ -3,7 +3,8 @@
 `python -m tests.bench impairments` prints the one of bad networks, `python -m tests.bench soak`
 what hours do to memory, threads and descriptors; both as root. `spectators` and `latency` are the
 words `make bench-spectators` and `make bench-latency`. `composition` compares what one programme
-costs with other ways to make it; `three_debates [SECONDS]` puts three on air at once.
+costs with other ways to make it; `three_debates [SECONDS]` puts three on air at once;
+`destinations` restarts and freezes one RTMP server while another one and HLS go on.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ import sys
 
 from tests.bench import (
     composition,
+    destinations,
     impairments,
     latency,
     on_air,
@@ -32,6 +34,8 @@ def main() -> None:
             asyncio.run(latency.main(arguments))
         case ["composition"]:
             asyncio.run(composition.main())
+        case ["destinations", *arguments]:
+            asyncio.run(destinations.main(arguments))
         case ["three_debates", *arguments]:
             asyncio.run(three_debates.main(arguments))
         case []:
@@ -40,7 +44,7 @@ def main() -> None:
         case _:
             sys.exit(
                 "usage: python -m tests.bench [composition | three_debates | impairments | soak"
-                " | spectators | latency] ..."
+                " | spectators | latency | destinations] ..."
             )
 
 

@@ -12,6 +12,7 @@ import random
 from collections.abc import Callable
 from contextlib import suppress
 from fractions import Fraction
+from math import inf
 from typing import Final
 
 from bridge.broadcast.media.packets import CodecParameters, EncodedPacket
@@ -35,6 +36,10 @@ from bridge.protocol.messages import DestinationReport, OutputState
 logger = logging.getLogger(__name__)
 
 _BACKOFF: Final = Backoff(first=0.5, most=30.0)
+_LOST_SECONDS: Final = 120.0
+_LOST_PAUSE: Final = 3.0
+"""So often it is tried while viewers still wait for it: platforms keep a lost stream open for 60
+to 90 seconds, and end it then."""
 _REJECTED_PAUSE: Final = 60.0
 _SETTLED_SECONDS: Final = 30.0
 """So long on air, and the next fault is a new one: backing off starts from the beginning."""
@@ -82,6 +87,7 @@ class RestreamOutput:
         self._sent_before = 0
         self._dropped_seen = 0
         self._degraded_until = 0.0
+        self._taken_at = -inf
         self._live_since: float | None = None
 
     def start(self) -> None:
@@ -172,6 +178,8 @@ class RestreamOutput:
         self._refusals = self._refusals + 1 if verdict is Verdict.REFUSED else 0
         rejected = verdict is Verdict.FORBIDDEN or self._refusals >= REFUSALS
         pause = _REJECTED_PAUSE if rejected else self._backoff.pause(self._attempt, self._rng)
+        if verdict is Verdict.LOST and now - self._taken_at < _LOST_SECONDS:
+            pause = min(pause, _LOST_PAUSE)
         self._attempt += 1
         words = in_words(ended, verdict)
         logger.warning("%s: %s: %s Next try in %.1f s", self.name, self._label, words, pause)
@@ -205,6 +213,7 @@ class RestreamOutput:
         if accepted(connection.progress, now):
             self._refusals = 0
             self._ever_accepted = True
+            self._taken_at = now
         if now < self._degraded_until:
             detail = "The connection is too slow; pictures are being left out."
             self._tell(state=OutputState.DEGRADED, detail=detail, sent_bytes=sent)

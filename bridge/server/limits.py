@@ -1,4 +1,4 @@
-"""How many sockets and files this process may have open."""
+"""What the system lets this process and its children do."""
 
 import logging
 import resource
@@ -9,7 +9,7 @@ _OTHERS = 500
 """Files, databases, children, pages: whatever is no held request."""
 
 
-def raise_limit(held_requests: int) -> None:
+def allow_sockets(held_requests: int) -> None:
     """Ask for as many as the system allows: each spectator is a socket, and the default is 1024.
 
     Children inherit it, and need no more than they did.
@@ -25,3 +25,11 @@ def raise_limit(held_requests: int) -> None:
             hard,
             held_requests,
         )
+
+
+def forbid_core_files() -> None:
+    """Write no memory to the disk when a process crashes: stream keys and tokens are in it.
+
+    Children inherit it.
+    """
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
