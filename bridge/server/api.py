@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from bridge import __version__
 from bridge.errors import NotFoundError
+from bridge.protocol.events import MAX_TEXT
 from bridge.protocol.messages import dump
 from bridge.protocol.show import SceneChoice
 from bridge.protocol.tokens import TokenSigner
@@ -52,6 +53,18 @@ class NewRoom(BaseModel):
     ] = ()
 
 
+class NewMarker(BaseModel):
+    """Body of `POST /api/v1/rooms/{room}/markers`: a chapter begins here."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    text: Annotated[
+        str,
+        StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TEXT),
+        AfterValidator(plain),
+    ]
+
+
 class Api:
     """Routes under `/api/v1` and `/healthz`, and the files of recordings."""
 
@@ -87,6 +100,7 @@ class Api:
             web.post(room + "/start", self._start),
             web.post(room + "/stop", self._stop),
             web.put(room + "/scene", self._choose_scene),
+            web.post(room + "/markers", self._mark),
             web.get("/api/v1/recordings", self._list_recordings),
             web.get("/recordings/{recording}/{file}", self._file),
             web.get("/healthz", self._health),
@@ -137,6 +151,12 @@ class Api:
         choice = SceneChoice.model_validate_json(await read_body(request))
         await self._debates.choose_scene(grant.room, choice)
         return web.json_response(dump(choice))
+
+    async def _mark(self, request: web.Request) -> web.Response:
+        grant = require_host(request, self._signer)
+        marker = NewMarker.model_validate_json(await read_body(request))
+        await self._debates.mark(grant.room, marker.text)
+        return web.Response(status=204)
 
     async def _list_recordings(self, request: web.Request) -> web.Response:
         entries = self._recordings.entries()

@@ -193,6 +193,13 @@ class Debates:
         if run is not None and run.name == room_id:
             await run.order(order)
 
+    async def mark(self, room_id: str, text: str) -> None:
+        """Note a marker at this moment of the programme. Raises ConflictError when not on air."""
+        if (await self.find(room_id)).phase is not Phase.LIVE:
+            message = "This debate is not on air."
+            raise ConflictError(message, code="room_not_live")
+        await self.order(room_id, BroadcastOrder(mark=text))
+
     def destination_state(self, room_id: str, destination: str) -> OutputState:
         """Return how a destination was last said to be; STOPPED when nothing is pushed."""
         report = self._presence.report(room_id)

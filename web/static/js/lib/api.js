@@ -103,6 +103,16 @@ export class Api {
   }
 
   /**
+   * Lets a chapter of the recording begin at this moment.
+   *
+   * @param {string} id
+   * @param {string} text
+   */
+  mark(id, text) {
+    return this.#ask("POST", `rooms/${id}/markers`, { text });
+  }
+
+  /**
    * Pushes the programme there too.
    *
    * @param {string} id

@@ -61,6 +61,10 @@ export class OutputDesk {
       event.preventDefault();
       this.#add(platform, field);
     });
+    one("#marker-form", HTMLFormElement).addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#mark(one("#marker", HTMLInputElement));
+    });
     setInterval(() => this.#renderDestinations(), 1000);
   }
 
@@ -75,6 +79,21 @@ export class OutputDesk {
     show(one("#add-destination"), this.#editable);
     this.#renderDestinations();
     this.#renderRecording(host?.recording);
+    show(one("#marker-form"), live && host?.recording !== undefined);
+  }
+
+  /** @param {HTMLInputElement} field */
+  async #mark(field) {
+    const words = field.value.trim();
+    if (words === "") return;
+    try {
+      await this.#api.mark(this.#roomId, words);
+      field.value = "";
+      setText(one("#marker-said"), this.#text("host.marker_said", { text: words }));
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      setText(one("#marker-said"), this.#words(error));
+    }
   }
 
   #renderDestinations() {
