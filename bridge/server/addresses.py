@@ -72,13 +72,18 @@ def _known(name: str) -> str:
 
 
 class NewDestination(BaseModel):
-    """A platform with a stream key, or a whole address."""
+    """A platform with a stream key, or a whole address; a string is an address."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     platform: Annotated[str, AfterValidator(_known)] | None = None
     key: StreamKey | None = Field(default=None, repr=False)
     url: DestinationUrl | None = Field(default=None, repr=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _address_alone(cls, given: object) -> object:
+        return {"url": given} if isinstance(given, str) else given
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:

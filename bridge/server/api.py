@@ -14,7 +14,7 @@ from bridge.protocol.messages import dump
 from bridge.protocol.show import SceneChoice
 from bridge.protocol.tokens import TokenSigner
 from bridge.rooms.model import Phase, Role, Room, Side
-from bridge.server.addresses import DestinationUrl, NewDestination, plain, refuse_private
+from bridge.server.addresses import NewDestination, plain, refuse_private
 from bridge.server.debates import Debates
 from bridge.server.destinations import MOST
 from bridge.server.lan import is_loopback
@@ -48,9 +48,7 @@ class NewRoom(BaseModel):
     motion: Motion
     proposition: Name
     opposition: Name
-    destinations: Annotated[
-        tuple[DestinationUrl | NewDestination, ...], Field(max_length=MOST)
-    ] = ()
+    destinations: Annotated[tuple[NewDestination, ...], Field(max_length=MOST)] = ()
 
 
 class NewMarker(BaseModel):
@@ -108,9 +106,7 @@ class Api:
 
     async def _create(self, request: web.Request) -> web.Response:
         body = NewRoom.model_validate_json(await read_body(request))
-        addresses = tuple(
-            item.address if isinstance(item, NewDestination) else item for item in body.destinations
-        )
+        addresses = tuple(item.address for item in body.destinations)
         if not self._settings.allow_private_destinations:
             refuse_private(addresses)
         room = await self._debates.create(body.motion, body.proposition, body.opposition, addresses)
