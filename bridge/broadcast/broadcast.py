@@ -2,12 +2,16 @@
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from pydantic import JsonValue
+
 from bridge.aiortc_inside import receiving
+from bridge.broadcast.event_log import EventLog
 from bridge.broadcast.gallery import Gallery, Sources
 from bridge.broadcast.logo import read_logo
 from bridge.broadcast.media.caption import Caption
@@ -16,6 +20,7 @@ from bridge.broadcast.media.encoders import choose
 from bridge.broadcast.media.mixer import Mixer
 from bridge.broadcast.media.packets import EncodedPacket, Grid
 from bridge.broadcast.media.programme import Programme
+from bridge.broadcast.media.scene import SceneKey
 from bridge.broadcast.media.stage import Shot, Stage
 from bridge.broadcast.media.studio_order import Commission
 from bridge.broadcast.meters import Meters
@@ -27,7 +32,15 @@ from bridge.broadcast.seat import Seat, SeatEvents
 from bridge.clock import Clock
 from bridge.errors import SettingsError
 from bridge.protocol.broadcast_config import BroadcastConfig, BroadcastOrder, CanvasConfig
-from bridge.protocol.messages import BroadcastReport, ProgrammeReport, RoomView, Wanted
+from bridge.protocol.events import EventKind
+from bridge.protocol.messages import (
+    BroadcastReport,
+    IngestReport,
+    IngestState,
+    ProgrammeReport,
+    RoomView,
+    Wanted,
+)
 from bridge.protocol.show import SceneShown
 from bridge.rooms.model import Side
 from bridge.settings import web_folder
@@ -87,6 +100,9 @@ class Broadcast:
         self._failed = asyncio.Event()
         self._ending = False
         self._rack: Rack | None = None
+        self._events: EventLog | None = None
+        self._noted_scene: SceneKey | None = None
+        self._noted_here: set[Side] = set()
         delay = PlayoutDelay(config.playout_delay_ms / 1000, config.max_playout_delay_ms / 1000)
         events = SeatEvents(changed=self._changed.set, lost=self._ask_to_rejoin, wants=self._want)
         self._seats = {
@@ -147,6 +163,8 @@ class Broadcast:
             self._rack.send_to(order.destinations)
         if order.retry is not None:
             self._rack.retry(order.retry)
+        if order.mark is not None:
+            self._note("marker", order.mark)
 
     def _ask_to_rejoin(self, side: Side, link: str, session: str) -> None:
         self._link.ask_to_rejoin(side, link, session)
@@ -154,7 +172,14 @@ class Broadcast:
     def _want(self, side: Side, wanted: Wanted) -> None:
         self._link.want(side, wanted)
 
+    def _note(self, kind: EventKind, text: str = "", **data: JsonValue) -> None:
+        if self._events is not None:
+            self._events.note(kind, text, **data)
+
     def _fit(self, shot: Shot) -> None:
+        if shot.key != self._noted_scene:
+            self._noted_scene = shot.key
+            self._note("scene", scene=shot.key.name, side=shot.key.subject or None)
         for seat in self._seats.values():
             seat.fit(shot.sizes)
         self._changed.set()
@@ -183,6 +208,8 @@ class Broadcast:
         )
         self._rack = Rack(self._config, shape, clock=self._clock, on_change=self._changed.set)
         self._rack.start()
+        self._events = EventLog(self._clock, begin, self._rack.note)
+        self._note("start", self._config.motion)
         programme.start(begin)
         logger.info("programme %s starts", self._config.programme)
         reliever = Reliever(
@@ -239,6 +266,7 @@ class Broadcast:
     async def _end(self, on_air: _OnAir, tasks: list[asyncio.Task[None]]) -> None:
         """End the programme first: its last packets still reach every output."""
         self._ending = True
+        self._note("end")
         ended = await asyncio.to_thread(on_air.programme.stop)
         if not ended:
             logger.error("the programme's threads did not end in time")
@@ -265,15 +293,26 @@ class Broadcast:
 
     def _state(self, on_air: _OnAir) -> BroadcastReport:
         stats = on_air.programme.stats
+        ingests = {side: seat.report() for side, seat in self._seats.items()}
+        self._note_who_is_here(ingests)
         return BroadcastReport(
             programme=ProgrammeReport(ticks=stats.ticks, skipped=stats.skipped, late=stats.late),
-            ingests={side: seat.report() for side, seat in self._seats.items()},
+            ingests=ingests,
             hls=on_air.rack.hls,
             destinations=on_air.rack.destinations,
             recording=on_air.rack.recording,
             shown=self._shown(),
             relief=int(on_air.reliever.level),
         )
+
+    def _note_who_is_here(self, ingests: Mapping[Side, IngestReport]) -> None:
+        for side, report in ingests.items():
+            if report.state is IngestState.RECEIVING and side not in self._noted_here:
+                self._noted_here.add(side)
+                self._note("joined", self._config.names[side], side=side.value)
+            elif report.state is IngestState.ABSENT and side in self._noted_here:
+                self._noted_here.discard(side)
+                self._note("left", self._config.names[side], side=side.value)
 
     def _shown(self) -> SceneShown | None:
         shot = self._gallery.shot

@@ -211,6 +211,10 @@ class RecordingReport(Message):
     state: OutputState
     bytes: int = 0
     detail: str = ""
+    free_bytes: int | None = None
+    """Of the disk."""
+    seconds_left: int | None = None
+    """Until the disk is full at the programme's rate."""
 
 
 class ProgrammeReport(Message):

@@ -101,6 +101,11 @@ class Rack:
             if output.destination == destination:
                 output.retry()
 
+    def note(self, line: bytes) -> None:
+        """Let the recording, if there is one, have a line of the event log. Any thread."""
+        if self._recorder is not None:
+            self._recorder.note(line)
+
     def put(self, packet: EncodedPacket) -> None:
         """Hand a packet on. Encoder thread; never blocks.
 
@@ -157,6 +162,7 @@ class Rack:
             config.recording.number,
             parameters=shape.renditions[0].parameters,
             grid=shape.grid,
+            clock=self._clock,
             on_report=self._take_recording,
         )
 
