@@ -121,10 +121,10 @@ def _scenes(
         if event.kind == "scene"
     ]
     changes = list(_without_repeats(shown))
-    ends = [*(change.at_ms for change in changes[1:]), whole_ms]
+    ends = [*(change.at_ms for change in changes), whole_ms][1:]
     staying = [
         change
-        for change, end_ms in zip(changes, ends, strict=False)
+        for change, end_ms in zip(changes, ends, strict=True)
         if end_ms - change.at_ms >= _SHORTEST_SCENE_MS
     ]
     return list(_without_repeats(staying))
@@ -151,9 +151,9 @@ def _divide(beginnings: Sequence[_Beginning], whole_ms: int, shortest_ms: int) -
     """Chapters from the first beginning to `whole_ms`, none shorter if it can be helped."""
     chapters: list[Chapter] = []
     begin_ms = beginnings[0].at_ms
-    ends = [*(beginning.at_ms for beginning in beginnings[1:]), whole_ms]
+    ends = [*(beginning.at_ms for beginning in beginnings), whole_ms][1:]
     for beginning, end_ms in zip(beginnings, ends, strict=True):
-        if end_ms - begin_ms >= shortest_ms or not chapters and end_ms == whole_ms:
+        if end_ms - begin_ms >= shortest_ms or (not chapters and end_ms == whole_ms):
             chapters.append(Chapter(begin_ms, end_ms, beginning.title))
             begin_ms = end_ms
     if begin_ms < whole_ms:
