@@ -93,7 +93,7 @@ def as_youtube(chapters: Sequence[Chapter]) -> str:
         return ""
     beginnings = [_Beginning(chapter.begin_ms, chapter.title) for chapter in chapters]
     longer = _divide(beginnings, chapters[-1].end_ms, _SHORTEST_ON_YOUTUBE_MS)
-    brackets = str.maketrans("<>", "‹›")
+    brackets = str.maketrans("<>", "()")
     return "".join(
         f"{_youtube_time(chapter.begin_ms)} {chapter.title.translate(brackets)}\n"
         for chapter in longer
