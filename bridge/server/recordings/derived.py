@@ -17,13 +17,13 @@ from typing import Any, Final
 import ffmpeg
 
 from bridge.errors import BridgeError, InputError, OutputError
-from bridge.protocol import boxes
 from bridge.rooms.model import Side
 from bridge.server.recordings import journal
 from bridge.server.recordings.chapters import Chapter, as_webvtt, as_youtube, find_chapters
 from bridge.server.recordings.ffmpeg import command, copying_limit, require, run
 from bridge.server.recordings.journal import sync_folder
 from bridge.server.recordings.model import PROGRAMME_FILE
+from bridge.server.recordings.sample_table import media_duration
 from bridge.server.recordings.timeline import (
     EVENTS_FILE,
     Timeline,
@@ -97,7 +97,7 @@ def _new(folder: Path, name: str) -> Path:
 
 
 def _write_timeline(folder: Path) -> None:
-    duration = boxes.movie_duration(folder / PROGRAMME_FILE)
+    duration = media_duration(folder / PROGRAMME_FILE)
     save_timeline(folder, Timeline(duration=float(duration)))
 
 
@@ -117,7 +117,7 @@ async def _make_sound(folder: Path, ffmpeg_path: str) -> None:
 
 async def _make_poster(folder: Path, ffmpeg_path: str) -> None:
     """Make the poster from some 10 % on, else from anywhere; a black one if all is black."""
-    duration = float(await asyncio.to_thread(boxes.movie_duration, folder / PROGRAMME_FILE))
+    duration = float(await asyncio.to_thread(media_duration, folder / PROGRAMME_FILE))
     for begin, any_picture in ((duration * _POSTER_AT, False), (0.0, False), (0.0, True)):
         output = _poster(folder, begin, any_picture=any_picture)
         await run(command(output, ffmpeg_path), folder=folder, seconds=_POSTER_LIMIT_SECONDS)
@@ -130,7 +130,7 @@ async def _make_poster(folder: Path, ffmpeg_path: str) -> None:
 
 
 def _poster(folder: Path, begin: float, *, any_picture: bool) -> Any:
-    """The most ordinary of some keyframes after `begin` seconds that are not black."""
+    """Choose the most ordinary of some keyframes after `begin` seconds that are not black."""
     video = ffmpeg.input(
         PROGRAMME_FILE, ss=f"{begin:.3f}", t=_POSTER_SEARCH_SECONDS, skip_frame="nokey"
     )["v:0"]

@@ -33,6 +33,7 @@ from bridge.server.recordings.ffmpeg import (
 )
 from bridge.server.recordings.journal import sync_folder
 from bridge.server.recordings.model import PROGRAMME_FILE, part_number
+from bridge.server.recordings.sample_table import media_duration
 from bridge.server.recordings.timeline import (
     PlacedPart,
     Timeline,
@@ -148,7 +149,7 @@ class _Progress:
         copied = progress_of(line)
         if copied is None:
             return
-        done = float(min(copied / self._duration, 1) * _COPYING_SHARE)
+        done = float(min(copied / self._duration, Fraction(1)) * _COPYING_SHARE)
         if done > self._told:
             self._told = done
             self._on_progress(done)
@@ -217,7 +218,7 @@ def _command(parts: Sequence[RecordedPart], ffmpeg_path: str) -> list[str]:
 
 
 def _init_segment(path: Path) -> bytes:
-    """What a part file has before its first fragment: the parameters of its tracks."""
+    """Read what a part file has before its first fragment: the parameters of its tracks."""
     first = next(box for box in boxes.file_boxes(path) if box.kind == "moof")
     with path.open("rb") as file:
         return file.read(first.start)
@@ -226,7 +227,7 @@ def _init_segment(path: Path) -> bytes:
 def _accept(folder: Path, expected: Fraction, timeline: Timeline) -> float:
     """Check the new file's length, bring it to the disk and give it its name."""
     new = folder / _NEW_FILE
-    duration = boxes.movie_duration(new)
+    duration = media_duration(new)
     if abs(duration - expected) > _LENGTH_TOLERANCE:
         message = f"the finished file has {float(duration):.1f} s instead of {float(expected):.1f}"
         raise OutputError(message)
