@@ -111,7 +111,7 @@ def _read_moov(path: Path) -> tuple[int, bytes]:
 
 
 def _ancestors(moov: bytes) -> list[boxes.Box]:
-    """The boxes from `moov` down to the `avcC` of the first track."""
+    """Find the boxes from `moov` down to the `avcC` of the first track."""
     path: list[boxes.Box] = []
     start, end = 0, len(moov)
     for kind in (*_PATH, "avc1", "avcC"):
