@@ -4,7 +4,6 @@ Markers and turns of the debate begin chapters. Without any, the scenes do, as l
 not passing ones. Times are whole milliseconds of the finished file.
 """
 
-import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -167,7 +166,7 @@ def _one_line(text: str) -> str:
 
 
 def _milliseconds(seconds: float) -> int:
-    return math.floor(seconds * 1000 + 0.5)
+    return round(seconds * 1000)
 
 
 def _webvtt_time(time_ms: int) -> str:

@@ -1,0 +1,86 @@
+"""What broadcasts leave in a recording's folder, made for tests, and judges of what became of it."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+
+from bridge.broadcast.outputs import fmp4
+from bridge.broadcast.outputs.packager import Packager
+from bridge.protocol.events import EventKind, RecordedEvent, events_file_name
+from bridge.rooms.model import Room, Side
+from bridge.server.recordings import journal
+from bridge.server.recordings.journal import Journal
+from tests import media
+
+ROOM = Room(id="room1", motion="Cars should go", proposition="A", opposition="B", created_at=0.0)
+
+Picture = tuple[Fraction, np.ndarray]
+"""When it is shown, and its planes."""
+
+
+def recorded(seconds: float, *, begin: float = 0, hole: tuple[float, float] | None = None) -> bytes:
+    """The bytes that a recorder writes from `begin` on, with nothing in `hole`."""
+    parameters, packets = media.encode_programme(seconds)
+    packager = Packager(media.grid())
+    data = fmp4.init_segment(parameters)
+    for packet in packets:
+        if hole is not None and hole[0] <= packet.time < hole[1]:
+            if packager is not None:
+                data += b"".join(part.data for part in packager.flush())
+            packager = Packager(media.grid())
+        elif packet.time >= begin - Fraction(1, 40):
+            data += b"".join(part.data for part in packager.put(packet))
+    return data + b"".join(part.data for part in packager.flush())
+
+
+def write_part(folder: Path, number: int, data: bytes) -> Path:
+    path = folder / f"programme-{number}.part.mp4"
+    path.write_bytes(data)
+    return path
+
+
+def write_log(folder: Path, number: int, *events: tuple[float, EventKind, str]) -> None:
+    lines = [
+        RecordedEvent(at=at, wall=1.0, kind=kind, text=text).model_dump_json()
+        for at, kind, text in events
+    ]
+    (folder / events_file_name(number)).write_text("\n".join(lines) + "\n", "utf-8")
+
+
+def write_journal(folder: Path) -> None:
+    names = {side: ROOM.name(side) for side in Side}
+    entry = Journal(id="a" * 26, room=ROOM.id, motion=ROOM.motion, names=names, started_at=0.0)
+    journal.save(folder, entry)
+
+
+def pictures(path: Path) -> list[Picture]:
+    """All pictures of a file, decoded."""
+    found = []
+    with av.open(str(path)) as container:
+        base = container.streams.video[0].time_base
+        for frame in container.decode(video=0):
+            assert frame.pts is not None
+            assert base is not None
+            found.append((frame.pts * base, frame.to_ndarray().astype(np.int16)))
+    return found
+
+
+def difference(one: np.ndarray, other: np.ndarray) -> float:
+    """Mean difference of two pictures, in steps of 8 bits."""
+    return float(np.abs(one - other).mean())
+
+
+def samples(path: Path, kind: str) -> list[bytes]:
+    """The coded samples of a track, byte for byte."""
+    with av.open(str(path)) as container:
+        stream = next(stream for stream in container.streams if stream.type == kind)
+        return [bytes(packet) for packet in container.demux(stream) if packet.size]
+
+
+def chapter_titles(path: Path) -> list[tuple[float, str]]:
+    """Where the chapters that ffprobe sees begin, and what they are called."""
+    chapters: Sequence[dict] = media.probe(path, "-show_chapters")["chapters"]
+    return [(float(chapter["start_time"]), chapter["tags"]["title"]) for chapter in chapters]

@@ -1,0 +1,219 @@
+"""Parts that were interrupted: picture and sound stay in step, and nothing is coded anew."""
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from bridge.errors import OutputError
+from bridge.server.recordings import derived, finisher
+from bridge.server.recordings.ffmpeg import DISK_FULL
+from bridge.server.recordings.sample_table import PICTURE, SOUND, read_tables
+from bridge.server.recordings.timeline import load_timeline
+from tests import media
+from tests.component.recorded_parts import (
+    chapter_titles,
+    recorded,
+    samples,
+    write_journal,
+    write_log,
+    write_part,
+)
+
+FRAME = 1 / 30
+AAC_FRAME = 1024 / 48_000
+
+
+def _ignore(_done: float) -> None: ...
+
+
+async def _finish(folder: Path) -> float:
+    return await finisher.finish(folder, "ffmpeg", on_progress=_ignore)
+
+
+def _tracks(path: Path) -> tuple[list[float], list[float]]:
+    """Times of all pictures and of all frames of sound."""
+    packets = media.probe(path, "-show_packets")["packets"]
+    kinds = ("video", "audio")
+    video, audio = (
+        [float(p["pts_time"]) for p in packets if p["codec_type"] == kind] for kind in kinds
+    )
+    return video, audio
+
+
+async def test_a_recording_that_resumed_in_a_further_part_stays_in_step(tmp_path: Path) -> None:
+    write_part(tmp_path, 1, recorded(5))
+    write_part(tmp_path, 2, recorded(9, begin=6))
+    write_part(tmp_path, 3, recorded(3))
+    duration = await _finish(tmp_path)
+    assert duration == pytest.approx(5 + 3 + 3, abs=3 * FRAME)
+    file = tmp_path / "programme.mp4"
+    media.decodes_cleanly(file)
+    video, audio = _tracks(file)
+    assert len(video) == 330
+    for frame, expected in ((150, 5), (240, 8)):
+        assert video[frame] == pytest.approx(expected, abs=2 * FRAME)
+        nearest = min(audio, key=lambda time: abs(time - video[frame]))
+        assert nearest == pytest.approx(video[frame], abs=AAC_FRAME)
+    assert float(media.probe(file)["format"]["duration"]) == pytest.approx(duration, abs=0.001)
+
+
+async def test_joining_changes_no_byte_of_a_sample(tmp_path: Path) -> None:
+    parts = [
+        write_part(tmp_path, 1, recorded(4)),
+        write_part(tmp_path, 2, recorded(9, begin=6)),
+    ]
+    await _finish(tmp_path)
+    for kind in ("video", "audio"):
+        coded = [sample for part in parts for sample in samples(part, kind)]
+        assert samples(tmp_path / "programme.mp4", kind) == coded
+
+
+@pytest.mark.parametrize("hole", [(2.0, 3.2), (2.0, 16.0)])
+async def test_a_hole_inside_a_part_stays_a_hole_in_both_tracks(
+    tmp_path: Path, hole: tuple[float, float]
+) -> None:
+    end = hole[1] + 4
+    write_part(tmp_path, 1, recorded(end, hole=hole))
+    duration = await _finish(tmp_path)
+    assert duration == pytest.approx(end, abs=2 * FRAME)
+    video, audio = _tracks(tmp_path / "programme.mp4")
+    # The recorder goes on with the next segment, of 2 s.
+    on = hole[1] if hole[1] % 2 == 0 else 4.0
+    assert [time for time in video if time < hole[0]][-1] == pytest.approx(hole[0], abs=2 * FRAME)
+    assert min(time for time in video if time >= hole[0]) == pytest.approx(on, abs=FRAME)
+    resumed = min(time for time in audio if time >= hole[0] + 0.1)
+    assert resumed == pytest.approx(on, abs=AAC_FRAME)
+    assert video[-1] + FRAME == pytest.approx(end, abs=FRAME)
+
+
+async def test_chapters_of_all_parts_are_in_the_file_where_they_happened(tmp_path: Path) -> None:
+    write_journal(tmp_path)
+    write_part(tmp_path, 1, recorded(5))
+    write_part(tmp_path, 2, recorded(9, begin=6))
+    write_log(tmp_path, 1, (0, "start", ""), (2, "turn", "Opening = Ada; #1 \\ é"))
+    write_log(tmp_path, 2, (7.5, "marker", "Question"))
+    await _finish(tmp_path)
+    expected = [(0, "Cars should go"), (2, "Opening = Ada; #1 \\ é"), (6.5, "Question")]
+    found = chapter_titles(tmp_path / "programme.mp4")
+    assert [title for _, title in found] == [title for _, title in expected]
+    assert [at for at, _ in found] == pytest.approx([at for at, _ in expected], abs=2 * FRAME)
+    timeline = load_timeline(tmp_path)
+    assert [(event.part, event.kind) for event in timeline.events] == [
+        (1, "start"),
+        (1, "turn"),
+        (2, "marker"),
+    ]
+    assert [part.start for part in timeline.parts] == pytest.approx([0, 6], abs=AAC_FRAME)
+
+
+async def test_progress_grows_to_one(tmp_path: Path) -> None:
+    write_part(tmp_path, 1, recorded(5))
+    told: list[float] = []
+    await finisher.finish(tmp_path, "ffmpeg", on_progress=told.append)
+    assert told[0] == 0
+    assert told[-1] == 1
+    assert len(told) > 2
+    assert told == sorted(told)
+
+
+async def test_the_index_of_the_finished_file_is_read_as_ffprobe_reads_it(tmp_path: Path) -> None:
+    write_part(tmp_path, 1, recorded(6, hole=(2, 4)))
+    write_part(tmp_path, 2, recorded(5))
+    await _finish(tmp_path)
+    file = tmp_path / "programme.mp4"
+    packets = media.probe(file, "-show_packets")["packets"]
+    tables = {table.kind: table for table in read_tables(file)}
+    for name, kind in (("video", PICTURE), ("audio", SOUND)):
+        table = tables[kind]
+        own = [packet for packet in packets if packet["codec_type"] == name]
+        times = [float(packet["pts_time"]) for packet in own]
+        assert [float(table.time(n)) for n in range(table.count)] == pytest.approx(times, abs=1e-3)
+        assert [table.first_from(table.time(n)) for n in range(table.count)] == list(
+            range(table.count)
+        )
+        assert table.first_from(table.end) == table.count
+    keys = [n for n, p in enumerate(p for p in packets if p["codec_type"] == "video")
+            if p["flags"].startswith("K")]  # fmt: skip
+    picture = tables[PICTURE]
+    assert list(picture.keyframes) == keys
+    assert picture.keyframe_before(keys[1] + 1) == keys[1] == picture.keyframe_from(keys[1])
+    assert picture.keyframe_from(keys[1] + 1) == keys[2]
+    assert picture.keyframe_from(keys[-1] + 1) == picture.count
+
+
+async def test_a_disk_that_fills_while_finishing_leaves_the_parts_and_says_so(
+    tmp_path: Path,
+) -> None:
+    part = write_part(tmp_path, 1, recorded(3))
+    size = part.stat().st_size
+    full = tmp_path / "full-ffmpeg"
+    full.write_text(
+        "#!/bin/sh\necho half > programme.mp4.new\n"
+        "echo 'av_interleaved_write_frame(): No space left on device' >&2\n"
+        "echo 'Conversion failed!' >&2\nexit 1\n"
+    )
+    full.chmod(0o755)
+    with pytest.raises(OutputError, match="The disk is full") as failure:
+        await finisher.finish(tmp_path, str(full), on_progress=_ignore)
+    assert failure.value.code == DISK_FULL
+    assert not (tmp_path / "programme.mp4.new").exists()
+    assert part.stat().st_size == size
+    assert await _finish(tmp_path) == pytest.approx(3, abs=2 * FRAME)
+
+
+async def test_everything_is_derived_and_only_what_is_missing_is_made_again(
+    tmp_path: Path,
+) -> None:
+    write_journal(tmp_path)
+    write_part(tmp_path, 1, recorded(30))
+    write_log(tmp_path, 1, (12, "turn", "Ada"), (20, "marker", "<Vote>"))
+    await _finish(tmp_path)
+    assert await derived.derive(tmp_path, "ffmpeg") == []
+    assert derived.missing(tmp_path) == []
+    sound = media.probe(tmp_path / "sound.m4a")
+    assert next(s for s in sound["streams"] if s["codec_type"] == "audio")["codec_name"] == "aac"
+    assert float(sound["format"]["duration"]) == pytest.approx(30, abs=0.05)
+    assert samples(tmp_path / "sound.m4a", "audio") == samples(tmp_path / "programme.mp4", "audio")
+    assert [title for _, title in chapter_titles(tmp_path / "sound.m4a")] == [
+        "Cars should go",
+        "Ada",
+        "<Vote>",
+    ]
+    (poster,) = media.probe(tmp_path / "poster.jpg")["streams"]
+    assert (poster["codec_name"], poster["width"], poster["height"]) == ("mjpeg", 640, 360)
+    assert (tmp_path / "poster.jpg").stat().st_size < 100_000
+    assert "00:00:20.000 --> 00:00:30.0" in (tmp_path / "chapters.vtt").read_text()
+    assert (tmp_path / "chapters.txt").read_text() == "0:00 Cars should go\n0:12 Ada\n0:20 (Vote)\n"
+    made = {path.name: path.stat().st_ino for path in tmp_path.iterdir()}
+    (tmp_path / "poster.jpg").unlink()
+    assert derived.missing(tmp_path) == ["poster.jpg"]
+    assert await derived.derive(tmp_path, "ffmpeg") == []
+    again = {path.name: path.stat().st_ino for path in tmp_path.iterdir()}
+    assert again.keys() == made.keys()
+    assert {name for name in made if made[name] != again[name]} <= {"poster.jpg"}
+
+
+async def test_what_cannot_be_derived_costs_only_itself(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_journal(tmp_path)
+    write_part(tmp_path, 1, recorded(5))
+    await _finish(tmp_path)
+    with caplog.at_level(logging.WARNING):
+        assert await derived.derive(tmp_path, "/bin/false") == ["poster.jpg", "sound.m4a"]
+        assert await derived.derive(tmp_path, None) == ["poster.jpg", "sound.m4a"]
+    assert len(caplog.records) == 4
+    assert (tmp_path / "chapters.vtt").is_file()
+    assert not list(tmp_path.glob("*.new"))
+
+
+async def test_a_recording_of_an_older_version_gets_everything_too(tmp_path: Path) -> None:
+    write_journal(tmp_path)
+    write_part(tmp_path, 1, recorded(5))
+    await _finish(tmp_path)
+    (tmp_path / "events.json").unlink()
+    finisher.drop_parts(tmp_path)
+    assert await derived.derive(tmp_path, "ffmpeg") == []
+    assert load_timeline(tmp_path).duration == pytest.approx(5, abs=FRAME)
+    assert (tmp_path / "chapters.txt").read_text() == "0:00 Cars should go\n"
