@@ -1,4 +1,4 @@
-"""What broadcasts leave in a recording's folder, made for tests, and judges of what became of it."""
+"""What broadcasts leave in a recording's folder, and judges of what became of it."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -24,16 +24,17 @@ Picture = tuple[Fraction, np.ndarray]
 def recorded(seconds: float, *, begin: float = 0, hole: tuple[float, float] | None = None) -> bytes:
     """The bytes that a recorder writes from `begin` on, with nothing in `hole`."""
     parameters, packets = media.encode_programme(seconds)
-    packager = Packager(media.grid())
+    before, after = (0.0, 0.0) if hole is None else hole
+    stretches = [
+        [packet for packet in packets if begin - 0.025 <= packet.time < before],
+        [packet for packet in packets if max(begin - 0.025, after) <= packet.time],
+    ]
     data = fmp4.init_segment(parameters)
-    for packet in packets:
-        if hole is not None and hole[0] <= packet.time < hole[1]:
-            if packager is not None:
-                data += b"".join(part.data for part in packager.flush())
-            packager = Packager(media.grid())
-        elif packet.time >= begin - Fraction(1, 40):
-            data += b"".join(part.data for part in packager.put(packet))
-    return data + b"".join(part.data for part in packager.flush())
+    for stretch in stretches:
+        packager = Packager(media.grid())
+        parts = [part for packet in stretch for part in packager.put(packet)] + packager.flush()
+        data += b"".join(part.data for part in parts)
+    return data
 
 
 def write_part(folder: Path, number: int, data: bytes) -> Path:
