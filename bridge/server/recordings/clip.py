@@ -38,7 +38,7 @@ _MAX_WAITING: Final = 4
 _MAX_KEPT: Final = 20
 """Clips per recording; the oldest go."""
 _SNAP: Final = Fraction(1, 1000)
-"""Times are asked for in milliseconds: a picture that begins half of one earlier is meant."""
+"""Times are told in milliseconds: a picture that begins up to one earlier is meant."""
 _HEAD_FILE: Final = "clip-head.mp4.new"
 _LIST_FILE: Final = "clip.ffconcat"
 _TIMESCALE: Final = 90_000
