@@ -1,17 +1,29 @@
 """Parts that were interrupted: picture and sound stay in step, and nothing is coded anew."""
 
+import asyncio
 import logging
+import os
+import random
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from bridge.clock import FakeClock
 from bridge.errors import OutputError
 from bridge.server.recordings import derived, finisher
 from bridge.server.recordings.ffmpeg import DISK_FULL
-from bridge.server.recordings.sample_table import PICTURE, SOUND, read_tables
+from bridge.server.recordings.library import RecordingLibrary
+from bridge.server.recordings.model import RecordingState
+from bridge.server.recordings.sample_table import PICTURE, SOUND, media_duration, read_tables
 from bridge.server.recordings.timeline import load_timeline
 from tests import media
 from tests.component.recorded_parts import (
+    ROOM,
     chapter_titles,
     recorded,
     samples,
@@ -22,6 +34,14 @@ from tests.component.recorded_parts import (
 
 FRAME = 1 / 30
 AAC_FRAME = 1024 / 48_000
+
+KILLED_FINISH = """
+import asyncio, pathlib, sys
+from bridge.server.recordings import finisher
+def tell(done):
+    print(done, flush=True)
+asyncio.run(finisher.finish(pathlib.Path(sys.argv[1]), "ffmpeg", on_progress=tell))
+"""
 
 
 def _ignore(_done: float) -> None: ...
@@ -164,6 +184,63 @@ async def test_a_disk_that_fills_while_finishing_leaves_the_parts_and_says_so(
     assert not (tmp_path / "programme.mp4.new").exists()
     assert part.stat().st_size == size
     assert await _finish(tmp_path) == pytest.approx(3, abs=2 * FRAME)
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 1 MiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], check=True)
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts a small disk")
+async def test_a_disk_without_room_is_told_before_it_is_full_and_tried_at_the_next_start(
+    disk: Path,
+) -> None:
+    library = RecordingLibrary(disk, ffmpeg="ffmpeg", clock=FakeClock())
+    await library.start()
+    part = write_part(library.open(ROOM), 1, recorded(3))
+    library.finish(ROOM.id)
+    await library.wait_idle()
+    await library.stop()
+    (entry,) = library.entries()
+    assert entry.state is RecordingState.FAILED
+    assert re.fullmatch(
+        r"The disk is full: 32 MB are needed to finish, \d MB are free\.", entry.reason
+    )
+    assert [file.name for file in entry.files] == [part.name]
+    subprocess.run(["mount", "-o", "remount,size=64m", disk], check=True)
+    again = RecordingLibrary(disk, ffmpeg="ffmpeg", clock=FakeClock())
+    await again.start()
+    await again.wait_idle()
+    await again.stop()
+    assert [entry.state for entry in again.entries()] == [RecordingState.READY]
+
+
+def test_a_server_killed_at_any_moment_of_finishing_costs_nothing(tmp_path: Path) -> None:
+    part = write_part(tmp_path, 1, recorded(30))
+    write_log(tmp_path, 1, (12, "turn", "Ada"))
+    size = part.stat().st_size
+    for seed in range(6):
+        server = subprocess.Popen(
+            [sys.executable, "-c", KILLED_FINISH, tmp_path], stdout=subprocess.PIPE
+        )
+        assert server.stdout is not None
+        assert server.stdout.readline() == b"0.0\n"
+        time.sleep(random.Random(seed).uniform(0, 0.25))
+        server.kill()
+        server.communicate()
+        assert part.stat().st_size == size
+        if (tmp_path / "programme.mp4").exists():
+            assert media_duration(tmp_path / "programme.mp4") == pytest.approx(30, abs=0.03)
+    assert asyncio.run(_finish(tmp_path)) == pytest.approx(30, abs=FRAME)
+    media.decodes_cleanly(tmp_path / "programme.mp4")
+    assert chapter_titles(tmp_path / "programme.mp4")[1] == (12, "Ada")
+    finisher.drop_parts(tmp_path)
+    assert sorted(_inodes(tmp_path)) == ["events.json", "programme.mp4"]
 
 
 async def test_everything_is_derived_and_only_what_is_missing_is_made_again(

@@ -51,8 +51,14 @@ def require(ffmpeg_path: str | None) -> str:
 
 
 def behind_everything() -> list[str]:
-    """Command prefix that gives way to the debates on air, in CPU and in disk time."""
+    """Command prefix that gives way to the debates on air, in CPU and in disk time.
+
+    Where there is `setpriv` the command also dies with this process: a server that was killed and
+    started again must not find the command of its former life at work.
+    """
     prefix: list[str] = []
+    if setpriv := shutil.which("setpriv"):
+        prefix += [setpriv, "--pdeathsig", "KILL"]
     if nice := shutil.which("nice"):
         prefix += [nice, "-n", "10"]
     if ionice := shutil.which("ionice"):

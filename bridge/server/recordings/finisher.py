@@ -166,6 +166,8 @@ def _require_room(folder: Path, size: int) -> None:
 
 def _prepare(folder: Path, parts: Sequence[RecordedPart], duration: Fraction) -> Timeline:
     """Place the events, and write the files that ffmpeg reads beside the parts."""
+    # An ffmpeg that outlived a crash may still write to the old one; it keeps it to itself.
+    (folder / _NEW_FILE).unlink(missing_ok=True)
     timeline = line_up(_place(parts), read_logs(folder), float(duration))
     (folder / _CHAPTERS_FILE).write_text(as_ffmetadata(chapters_of(folder, timeline)), "utf-8")
     # Each part has a timeline of its own from 10 s on. The list moves each as a whole behind the

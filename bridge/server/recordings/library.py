@@ -163,10 +163,10 @@ class RecordingLibrary:
             failed = {"state": RecordingState.FAILED, "reason": reason}
             await self._settle(folder, entry.model_copy(update=failed))
             return
+        await derived.derive(folder, self._ffmpeg)
         ready = {"state": RecordingState.READY, "duration": duration}
         await self._settle(folder, entry.model_copy(update=ready))
         await asyncio.to_thread(finisher.drop_parts, folder)
-        await derived.derive(folder, self._ffmpeg)
         logger.info("recordings: %s is ready, %.1f s", recording, duration)
 
     async def _settle(self, folder: Path, entry: Journal) -> None:
