@@ -5,6 +5,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import imageio_ffmpeg
 import numpy as np
 
 from bridge.broadcast.outputs import fmp4
@@ -16,14 +17,18 @@ from bridge.server.recordings.journal import Journal
 from tests import media
 
 ROOM = Room(id="room1", motion="Cars should go", proposition="A", opposition="B", created_at=0.0)
+BINARIES = ["ffmpeg", str(imageio_ffmpeg.get_ffmpeg_exe())]
+"""Debian's, and a much newer one."""
 
 Picture = tuple[Fraction, np.ndarray]
 """When it is shown, and its planes."""
 
 
-def recorded(seconds: float, *, begin: float = 0, hole: tuple[float, float] | None = None) -> bytes:
+def recorded(
+    seconds: float, *, begin: float = 0, hole: tuple[float, float] | None = None, fps: int = 30
+) -> bytes:
     """The bytes that a recorder writes from `begin` on, with nothing in `hole`."""
-    parameters, packets = media.encode_programme(seconds)
+    parameters, packets = media.encode_programme(seconds, fps, 2 * fps)
     before, after = (0.0, 0.0) if hole is None else hole
     stretches = [
         [packet for packet in packets if begin - 0.025 <= packet.time < before],
@@ -31,7 +36,7 @@ def recorded(seconds: float, *, begin: float = 0, hole: tuple[float, float] | No
     ]
     data = fmp4.init_segment(parameters)
     for stretch in stretches:
-        packager = Packager(media.grid())
+        packager = Packager(media.grid(fps, 2 * fps // 5, 2 * fps))
         parts = [part for packet in stretch for part in packager.put(packet)] + packager.flush()
         data += b"".join(part.data for part in parts)
     return data

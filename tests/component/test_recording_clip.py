@@ -4,17 +4,22 @@ import asyncio
 from fractions import Fraction
 from pathlib import Path
 
-import imageio_ffmpeg
 import pytest
 
 from bridge.errors import ConflictError, InputError, SetupError
 from bridge.server.recordings import avc_config, finisher
 from bridge.server.recordings.clip import ClipCutter
 from tests import media
-from tests.component.recorded_parts import Picture, difference, pictures, recorded, write_part
+from tests.component.recorded_parts import (
+    BINARIES,
+    Picture,
+    difference,
+    pictures,
+    recorded,
+    write_part,
+)
 
 FRAME = Fraction(1, 30)
-BINARIES = ["ffmpeg", str(imageio_ffmpeg.get_ffmpeg_exe())]
 KEYFRAMES = (0, 60, 120, 180, 240, 270, 330, 390)
 SAME = 1.0
 """Mean difference up to which a picture is another one encoded once more."""

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -16,15 +17,19 @@ import pytest
 from bridge.clock import FakeClock
 from bridge.errors import OutputError
 from bridge.server.recordings import derived, finisher
-from bridge.server.recordings.ffmpeg import DISK_FULL
+from bridge.server.recordings.clip import ClipCutter
+from bridge.server.recordings.ffmpeg import DISK_FULL, run
 from bridge.server.recordings.library import RecordingLibrary
 from bridge.server.recordings.model import RecordingState
 from bridge.server.recordings.sample_table import PICTURE, SOUND, media_duration, read_tables
 from bridge.server.recordings.timeline import load_timeline
 from tests import media
 from tests.component.recorded_parts import (
+    BINARIES,
     ROOM,
     chapter_titles,
+    difference,
+    pictures,
     recorded,
     samples,
     write_journal,
@@ -91,6 +96,24 @@ async def test_joining_changes_no_byte_of_a_sample(tmp_path: Path) -> None:
     for kind in ("video", "audio"):
         coded = [sample for part in parts for sample in samples(part, kind)]
         assert samples(tmp_path / "programme.mp4", kind) == coded
+
+
+async def test_parts_of_unlike_encoders_are_joined_and_cut_all_the_same(tmp_path: Path) -> None:
+    write_part(tmp_path, 1, recorded(4))
+    write_part(tmp_path, 2, recorded(6, fps=25))
+    assert await _finish(tmp_path) == pytest.approx(10, abs=2 * FRAME)
+    file = tmp_path / "programme.mp4"
+    media.decodes_cleanly(file)
+    video, _ = _tracks(file)
+    assert len(video) == 4 * 30 + 6 * 25
+    shown = pictures(file)
+    cutter = ClipCutter("ffmpeg")
+    for begin, exact in ((3, True), (6, True), (6, False)):
+        clip = await cutter.cut(tmp_path, Fraction(begin), Fraction(10), exact=exact)
+        media.decodes_cleanly(clip)
+        got = pictures(clip)
+        assert difference(got[-1][1], shown[-1][1]) == 0
+        assert difference(got[-50][1], shown[-50][1]) == 0
 
 
 @pytest.mark.parametrize("hole", [(2.0, 3.2), (2.0, 16.0)])
@@ -212,7 +235,7 @@ async def test_a_disk_without_room_is_told_before_it_is_full_and_tried_at_the_ne
         r"The disk is full: 32 MB are needed to finish, \d MB are free\.", entry.reason
     )
     assert [file.name for file in entry.files] == [part.name]
-    subprocess.run(["mount", "-o", "remount,size=64m", disk], check=True)
+    await run(["mount", "-o", "remount,size=64m", str(disk)], folder=disk, seconds=10)
     again = RecordingLibrary(disk, ffmpeg="ffmpeg", clock=FakeClock())
     await again.start()
     await again.wait_idle()
@@ -240,7 +263,7 @@ def test_a_server_killed_at_any_moment_of_finishing_costs_nothing(tmp_path: Path
     media.decodes_cleanly(tmp_path / "programme.mp4")
     assert chapter_titles(tmp_path / "programme.mp4")[1] == (12, "Ada")
     finisher.drop_parts(tmp_path)
-    assert sorted(_inodes(tmp_path)) == ["events.json", "programme.mp4"]
+    assert sorted(_inodes(tmp_path)) == ["events-1.jsonl", "events.json", "programme.mp4"]
 
 
 async def test_everything_is_derived_and_only_what_is_missing_is_made_again(
@@ -274,6 +297,27 @@ async def test_everything_is_derived_and_only_what_is_missing_is_made_again(
     again = _inodes(tmp_path)
     assert again.keys() == made.keys()
     assert {name for name in made if made[name] != again[name]} <= {"poster.jpg"}
+
+
+@pytest.mark.parametrize(
+    ("filters", "dark"),
+    [
+        ("color=black:s=320x180:d=20[a];testsrc=s=320x180:d=40[b];[a][b]concat", False),
+        ("testsrc=s=320x180:d=4[a];color=black:s=320x180:d=50[b];[a][b]concat", False),
+        ("color=black:s=320x180:d=20", True),
+        ("testsrc=s=320x180:d=0.2", False),
+    ],
+)
+@pytest.mark.parametrize("ffmpeg", BINARIES)
+async def test_the_poster_is_not_black_unless_everything_is(
+    tmp_path: Path, ffmpeg: str, filters: str, dark: bool
+) -> None:
+    arguments = ["-f", "lavfi", "-i", filters, "-g", "50", "-pix_fmt", "yuv420p", "-y"]
+    command = ["ffmpeg", "-v", "error", *arguments, "-preset", "ultrafast", "programme.mp4"]
+    await run(command, folder=tmp_path, seconds=60)
+    assert await derived.derive(tmp_path, ffmpeg) == ["sound.m4a"]
+    ((_, planes),) = pictures(tmp_path / "poster.jpg")
+    assert bool(planes[:360].mean() < 20) is dark
 
 
 async def test_what_cannot_be_derived_costs_only_itself(

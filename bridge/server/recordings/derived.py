@@ -119,13 +119,16 @@ async def _make_poster(folder: Path, ffmpeg_path: str) -> None:
     """Make the poster from some 10 % on, else from anywhere; a black one if all is black."""
     duration = float(await asyncio.to_thread(media_duration, folder / PROGRAMME_FILE))
     for begin, any_picture in ((duration * _POSTER_AT, False), (0.0, False), (0.0, True)):
-        output = _poster(folder, begin, any_picture=any_picture)
-        await run(command(output, ffmpeg_path), folder=folder, seconds=_POSTER_LIMIT_SECONDS)
-        new = _new(folder, POSTER_FILE)
-        if new.is_file() and new.stat().st_size:
+        try:
+            output = _poster(folder, begin, any_picture=any_picture)
+            await run(command(output, ffmpeg_path), folder=folder, seconds=_POSTER_LIMIT_SECONDS)
             await asyncio.to_thread(_give_name, folder, POSTER_FILE)
+        except (OutputError, FileNotFoundError) as error:
+            # Without a picture old versions of ffmpeg write no file, and new ones call it an error.
+            logger.debug("recordings: %s: no poster from %.1f s: %s", folder.name, begin, error)
+        else:
             return
-    message = "there is no picture in it"
+    message = "no picture can be taken from it"
     raise OutputError(message)
 
 
