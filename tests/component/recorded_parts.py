@@ -12,7 +12,7 @@ from bridge.broadcast.outputs import fmp4
 from bridge.broadcast.outputs.packager import Packager
 from bridge.protocol.events import EventKind, RecordedEvent, events_file_name
 from bridge.rooms.model import Room, Side
-from bridge.server.recordings import journal
+from bridge.server.recordings import finisher, journal
 from bridge.server.recordings.journal import Journal
 from tests import media
 
@@ -60,6 +60,19 @@ def write_journal(folder: Path) -> None:
     names = {side: ROOM.name(side) for side in Side}
     entry = Journal(id="a" * 26, room=ROOM.id, motion=ROOM.motion, names=names, started_at=0.0)
     journal.save(folder, entry)
+
+
+def ignore_progress(_done: float) -> None:
+    """Of a finisher whose progress is not what is tested."""
+
+
+async def finish(folder: Path) -> float:
+    return await finisher.finish(folder, "ffmpeg", on_progress=ignore_progress)
+
+
+def inodes(folder: Path) -> dict[str, int]:
+    """Every file's name and which file it is: one that is made again is another."""
+    return {path.name: path.stat().st_ino for path in folder.iterdir()}
 
 
 def pictures(path: Path) -> list[Picture]:

@@ -1,7 +1,6 @@
 """Parts that were interrupted: picture and sound stay in step, and nothing is coded anew."""
 
 import asyncio
-import logging
 import os
 import random
 import re
@@ -16,7 +15,7 @@ import pytest
 
 from bridge.clock import FakeClock
 from bridge.errors import OutputError
-from bridge.server.recordings import derived, finisher
+from bridge.server.recordings import finisher
 from bridge.server.recordings.clip import ClipCutter
 from bridge.server.recordings.ffmpeg import DISK_FULL, run
 from bridge.server.recordings.library import RecordingLibrary
@@ -25,10 +24,12 @@ from bridge.server.recordings.sample_table import PICTURE, SOUND, media_duration
 from bridge.server.recordings.timeline import load_timeline
 from tests import media
 from tests.component.recorded_parts import (
-    BINARIES,
     ROOM,
     chapter_titles,
     difference,
+    finish,
+    ignore_progress,
+    inodes,
     pictures,
     recorded,
     samples,
@@ -49,17 +50,6 @@ asyncio.run(finisher.finish(pathlib.Path(sys.argv[1]), "ffmpeg", on_progress=tel
 """
 
 
-def _ignore(_done: float) -> None: ...
-
-
-async def _finish(folder: Path) -> float:
-    return await finisher.finish(folder, "ffmpeg", on_progress=_ignore)
-
-
-def _inodes(folder: Path) -> dict[str, int]:
-    return {path.name: path.stat().st_ino for path in folder.iterdir()}
-
-
 def _tracks(path: Path) -> tuple[list[float], list[float]]:
     """Times of all pictures and of all frames of sound."""
     packets = media.probe(path, "-show_packets")["packets"]
@@ -74,7 +64,7 @@ async def test_a_recording_that_resumed_in_a_further_part_stays_in_step(tmp_path
     write_part(tmp_path, 1, recorded(5))
     write_part(tmp_path, 2, recorded(9, begin=6))
     write_part(tmp_path, 3, recorded(3))
-    duration = await _finish(tmp_path)
+    duration = await finish(tmp_path)
     assert duration == pytest.approx(5 + 3 + 3, abs=3 * FRAME)
     file = tmp_path / "programme.mp4"
     media.decodes_cleanly(file)
@@ -92,7 +82,7 @@ async def test_joining_changes_no_byte_of_a_sample(tmp_path: Path) -> None:
         write_part(tmp_path, 1, recorded(4)),
         write_part(tmp_path, 2, recorded(9, begin=6)),
     ]
-    await _finish(tmp_path)
+    await finish(tmp_path)
     for kind in ("video", "audio"):
         coded = [sample for part in parts for sample in samples(part, kind)]
         assert samples(tmp_path / "programme.mp4", kind) == coded
@@ -101,7 +91,7 @@ async def test_joining_changes_no_byte_of_a_sample(tmp_path: Path) -> None:
 async def test_parts_of_unlike_encoders_are_joined_and_cut_all_the_same(tmp_path: Path) -> None:
     write_part(tmp_path, 1, recorded(4))
     write_part(tmp_path, 2, recorded(6, fps=25))
-    assert await _finish(tmp_path) == pytest.approx(10, abs=2 * FRAME)
+    assert await finish(tmp_path) == pytest.approx(10, abs=2 * FRAME)
     file = tmp_path / "programme.mp4"
     media.decodes_cleanly(file)
     video, _ = _tracks(file)
@@ -122,7 +112,7 @@ async def test_a_hole_inside_a_part_stays_a_hole_in_both_tracks(
 ) -> None:
     end = hole[1] + 4
     write_part(tmp_path, 1, recorded(end, hole=hole))
-    duration = await _finish(tmp_path)
+    duration = await finish(tmp_path)
     assert duration == pytest.approx(end, abs=2 * FRAME)
     video, audio = _tracks(tmp_path / "programme.mp4")
     # The recorder goes on with the next segment, of 2 s.
@@ -140,7 +130,7 @@ async def test_chapters_of_all_parts_are_in_the_file_where_they_happened(tmp_pat
     write_part(tmp_path, 2, recorded(9, begin=6))
     write_log(tmp_path, 1, (0, "start", ""), (2, "turn", "Opening = Ada; #1 \\ é"))
     write_log(tmp_path, 2, (7.5, "marker", "Question"))
-    await _finish(tmp_path)
+    await finish(tmp_path)
     expected = [(0, "Cars should go"), (2, "Opening = Ada; #1 \\ é"), (6.5, "Question")]
     found = chapter_titles(tmp_path / "programme.mp4")
     assert [title for _, title in found] == [title for _, title in expected]
@@ -167,7 +157,7 @@ async def test_progress_grows_to_one(tmp_path: Path) -> None:
 async def test_the_index_of_the_finished_file_is_read_as_ffprobe_reads_it(tmp_path: Path) -> None:
     write_part(tmp_path, 1, recorded(6, hole=(2, 4)))
     write_part(tmp_path, 2, recorded(5))
-    await _finish(tmp_path)
+    await finish(tmp_path)
     file = tmp_path / "programme.mp4"
     packets = media.probe(file, "-show_packets")["packets"]
     tables = {table.kind: table for table in read_tables(file)}
@@ -202,11 +192,11 @@ async def test_a_disk_that_fills_while_finishing_leaves_the_parts_and_says_so(
     )
     full.chmod(0o755)
     with pytest.raises(OutputError, match="The disk is full") as failure:
-        await finisher.finish(tmp_path, str(full), on_progress=_ignore)
+        await finisher.finish(tmp_path, str(full), on_progress=ignore_progress)
     assert failure.value.code == DISK_FULL
     assert not (tmp_path / "programme.mp4.new").exists()
     assert part.stat().st_size == size
-    assert await _finish(tmp_path) == pytest.approx(3, abs=2 * FRAME)
+    assert await finish(tmp_path) == pytest.approx(3, abs=2 * FRAME)
 
 
 @pytest.fixture
@@ -259,87 +249,8 @@ def test_a_server_killed_at_any_moment_of_finishing_costs_nothing(tmp_path: Path
         assert part.stat().st_size == size
         if (tmp_path / "programme.mp4").exists():
             assert media_duration(tmp_path / "programme.mp4") == pytest.approx(30, abs=0.03)
-    assert asyncio.run(_finish(tmp_path)) == pytest.approx(30, abs=FRAME)
+    assert asyncio.run(finish(tmp_path)) == pytest.approx(30, abs=FRAME)
     media.decodes_cleanly(tmp_path / "programme.mp4")
     assert chapter_titles(tmp_path / "programme.mp4")[1] == (12, "Ada")
     finisher.drop_parts(tmp_path)
-    assert sorted(_inodes(tmp_path)) == ["events-1.jsonl", "events.json", "programme.mp4"]
-
-
-async def test_everything_is_derived_and_only_what_is_missing_is_made_again(
-    tmp_path: Path,
-) -> None:
-    write_journal(tmp_path)
-    write_part(tmp_path, 1, recorded(34))
-    write_log(tmp_path, 1, (12, "turn", "Ada"), (23, "marker", "<Vote>"))
-    await _finish(tmp_path)
-    assert await derived.derive(tmp_path, "ffmpeg") == []
-    assert derived.missing(tmp_path) == []
-    sound = media.probe(tmp_path / "sound.m4a")
-    assert next(s for s in sound["streams"] if s["codec_type"] == "audio")["codec_name"] == "aac"
-    assert float(sound["format"]["duration"]) == pytest.approx(34, abs=0.05)
-    assert samples(tmp_path / "sound.m4a", "audio") == samples(tmp_path / "programme.mp4", "audio")
-    assert [title for _, title in chapter_titles(tmp_path / "sound.m4a")] == [
-        "Cars should go",
-        "Ada",
-        "<Vote>",
-    ]
-    (poster,) = media.probe(tmp_path / "poster.jpg")["streams"]
-    assert (poster["codec_name"], poster["width"], poster["height"]) == ("mjpeg", 640, 360)
-    assert (tmp_path / "poster.jpg").stat().st_size < 100_000
-    assert "00:00:23.000 --> 00:00:34.0" in (tmp_path / "chapters.vtt").read_text()
-    youtube = (tmp_path / "chapters.txt").read_text()
-    assert youtube == "0:00 Cars should go\n0:12 Ada\n0:23 (Vote)\n"
-    made = _inodes(tmp_path)
-    (tmp_path / "poster.jpg").unlink()
-    assert derived.missing(tmp_path) == ["poster.jpg"]
-    assert await derived.derive(tmp_path, "ffmpeg") == []
-    again = _inodes(tmp_path)
-    assert again.keys() == made.keys()
-    assert {name for name in made if made[name] != again[name]} <= {"poster.jpg"}
-
-
-@pytest.mark.parametrize(
-    ("filters", "dark"),
-    [
-        ("color=black:s=320x180:d=20[a];testsrc=s=320x180:d=40[b];[a][b]concat", False),
-        ("testsrc=s=320x180:d=4[a];color=black:s=320x180:d=50[b];[a][b]concat", False),
-        ("color=black:s=320x180:d=20", True),
-        ("testsrc=s=320x180:d=0.2", False),
-    ],
-)
-@pytest.mark.parametrize("ffmpeg", BINARIES)
-async def test_the_poster_is_not_black_unless_everything_is(
-    tmp_path: Path, ffmpeg: str, filters: str, dark: bool
-) -> None:
-    arguments = ["-f", "lavfi", "-i", filters, "-g", "50", "-pix_fmt", "yuv420p", "-y"]
-    command = ["ffmpeg", "-v", "error", *arguments, "-preset", "ultrafast", "programme.mp4"]
-    await run(command, folder=tmp_path, seconds=60)
-    assert await derived.derive(tmp_path, ffmpeg) == ["sound.m4a"]
-    ((_, planes),) = pictures(tmp_path / "poster.jpg")
-    assert bool(planes[:360].mean() < 20) is dark
-
-
-async def test_what_cannot_be_derived_costs_only_itself(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    write_journal(tmp_path)
-    write_part(tmp_path, 1, recorded(5))
-    await _finish(tmp_path)
-    with caplog.at_level(logging.WARNING):
-        assert await derived.derive(tmp_path, "/bin/false") == ["poster.jpg", "sound.m4a"]
-        assert await derived.derive(tmp_path, None) == ["poster.jpg", "sound.m4a"]
-    assert len(caplog.records) == 4
-    assert (tmp_path / "chapters.vtt").is_file()
-    assert not [name for name in _inodes(tmp_path) if name.endswith(".new")]
-
-
-async def test_a_recording_of_an_older_version_gets_everything_too(tmp_path: Path) -> None:
-    write_journal(tmp_path)
-    write_part(tmp_path, 1, recorded(5))
-    await _finish(tmp_path)
-    (tmp_path / "events.json").unlink()
-    finisher.drop_parts(tmp_path)
-    assert await derived.derive(tmp_path, "ffmpeg") == []
-    assert load_timeline(tmp_path).duration == pytest.approx(5, abs=FRAME)
-    assert (tmp_path / "chapters.txt").read_text() == "0:00 Cars should go\n"
+    assert sorted(inodes(tmp_path)) == ["events-1.jsonl", "events.json", "programme.mp4"]
