@@ -10,7 +10,7 @@ from bridge.broadcast.outputs import fmp4
 from bridge.broadcast.outputs.packager import Packager
 from bridge.clock import FakeClock
 from bridge.rooms.model import Room
-from bridge.server.recordings import finisher
+from bridge.server.recordings import derived, finisher
 from bridge.server.recordings.ffmpeg import find_ffmpeg
 from bridge.server.recordings.journal import load, save
 from bridge.server.recordings.library import RecordingLibrary
@@ -18,6 +18,7 @@ from bridge.server.recordings.model import RecordingEntry, RecordingState
 from tests import media
 
 ROOM = Room(id="room1", motion="Cars should go", proposition="A", opposition="B", created_at=0.0)
+FINISHED = sorted(["programme.mp4", "recording.json", *derived.DERIVED_FILES])
 
 
 def _library(folder: Path, ffmpeg: str | None = "ffmpeg") -> RecordingLibrary:
@@ -60,7 +61,7 @@ async def test_one_part_becomes_an_ordinary_mp4_from_zero(tmp_path: Path) -> Non
     assert _starts_with_its_index(path)
     media.decodes_cleanly(path)
     report = media.probe(path)
-    video, audio = report["streams"]
+    video, audio, _titles = report["streams"]
     assert float(report["format"]["duration"]) == pytest.approx(5, abs=0.1)
     assert int(video["nb_read_packets"]) == 150
     assert float(video["start_time"]) == pytest.approx(0, abs=0.001)
@@ -68,7 +69,7 @@ async def test_one_part_becomes_an_ordinary_mp4_from_zero(tmp_path: Path) -> Non
     assert video["avg_frame_rate"] == "30/1"
     parameters, packets = media.encode_programme(5)
     assert media.picture_digests(path) == media.packet_digests(parameters, packets)
-    assert sorted(p.name for p in folder.iterdir()) == ["programme.mp4", "recording.json"]
+    assert sorted(p.name for p in folder.iterdir()) == FINISHED
 
 
 async def test_the_parts_of_a_debate_that_was_restarted_are_joined_in_step(
@@ -93,7 +94,7 @@ async def test_the_parts_of_a_debate_that_was_restarted_are_joined_in_step(
     steps = [later - time for time, later in pairwise(times)]
     assert min(steps) > 0
     assert max(steps) < 0.1
-    assert len(list(folder.iterdir())) == 2
+    assert sorted(p.name for p in folder.iterdir()) == FINISHED
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -15,7 +15,7 @@ from pathlib import Path
 from bridge.clock import Clock
 from bridge.errors import BridgeError, InputError, NotFoundError
 from bridge.rooms.model import Room, Side
-from bridge.server.recordings import finisher, journal
+from bridge.server.recordings import derived, finisher, journal
 from bridge.server.recordings.journal import Journal
 from bridge.server.recordings.model import (
     PROGRAMME_FILE,
@@ -156,13 +156,14 @@ class RecordingLibrary:
         entry = self._journals[recording]
         await asyncio.to_thread(journal.save, folder, entry)
         try:
-            duration = await finisher.finish(folder, self._ffmpeg)
+            duration = await finisher.finish(folder, self._ffmpeg, on_progress=_ignore_progress)
         except (BridgeError, OSError) as error:
             reason = error.message if isinstance(error, BridgeError) else str(error.strerror)
             logger.warning("recordings: %s is not finished: %s", recording, reason)
             failed = {"state": RecordingState.FAILED, "reason": reason}
             await self._settle(folder, entry.model_copy(update=failed))
             return
+        await derived.derive(folder, self._ffmpeg)
         ready = {"state": RecordingState.READY, "duration": duration}
         await self._settle(folder, entry.model_copy(update=ready))
         await asyncio.to_thread(finisher.drop_parts, folder)
@@ -201,6 +202,10 @@ class RecordingLibrary:
             for path in paths
             if path.is_file()
         )
+
+
+def _ignore_progress(done: float) -> None:
+    """Stand in until the list shows it."""
 
 
 def _new_id() -> str:
