@@ -124,6 +124,29 @@ def fragmented_spans(path: Path) -> tuple[TrackSpan, ...]:
     )
 
 
+def fragment_starts(path: Path) -> Iterator[TrackSpan]:
+    """Per fragment, the span from its earliest start to its latest end, in seconds.
+
+    Raises InputError as `fragmented_spans`.
+    """
+    timescales: dict[int, int] = {}
+    with path.open("rb") as file:
+        for box in _walk(file, 0, path.stat().st_size):
+            if box.kind == "moov":
+                timescales = _timescales(_content(file, box))
+            elif box.kind == "moof":
+                runs = [run for run in _runs(_content(file, box)) if run.track in timescales]
+                if runs:
+                    yield TrackSpan(
+                        min(Fraction(run.start, timescales[run.track]) for run in runs),
+                        max(
+                            Fraction(run.start + run.duration, timescales[run.track])
+                            for run in runs
+                        ),
+                        sum(run.samples for run in runs),
+                    )
+
+
 def movie_duration(path: Path) -> Fraction:
     """Seconds that the `mvhd` of an ordinary MP4 states. Raises InputError when it states none."""
     with path.open("rb") as file:
