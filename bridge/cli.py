@@ -13,9 +13,10 @@ from pydantic import ValidationError
 from bridge import __version__
 from bridge.demo import run_demo
 from bridge.doctor import examine
-from bridge.errors import BridgeError, SettingsError
+from bridge.errors import BridgeError, InputError, SettingsError
 from bridge.log import Redactor, set_up
 from bridge.server.app import serve as serve_forever
+from bridge.server.recordings.verify import verify as check_recording
 from bridge.settings import Settings
 
 cli = typer.Typer(
@@ -136,6 +137,23 @@ def doctor() -> None:
     raise typer.Exit(0 if all(check.ok for check in checks) else 1)
 
 
+@cli.command()
+def verify(
+    file: Annotated[Path, typer.Argument(help="A finished recording, or one of its tracks.")],
+    manifest: Annotated[
+        Path | None, typer.Option(help="Default: manifest.json beside the file.")
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option(help="Fingerprint of the key that must have signed.")
+    ] = None,
+) -> None:
+    """Say whether a recording is what it was when it was made. Exits with 1 when it is not."""
+    finding = check_recording(file, manifest, key)
+    typer.echo(f"{file}: {finding.words}")
+    typer.echo(f"signed by {finding.signer}")
+    raise typer.Exit(0 if finding.unaltered else 1)
+
+
 @themes.callback()
 def _themes() -> None:
     """Let `theme` stay a group although it has one command only."""
@@ -164,4 +182,4 @@ def main() -> None:
         cli()
     except BridgeError as error:
         typer.echo(f"debate-bridge: {error.message}", err=True)
-        sys.exit(2 if isinstance(error, SettingsError) else 1)
+        sys.exit(2 if isinstance(error, (SettingsError, InputError)) else 1)

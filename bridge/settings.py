@@ -150,6 +150,8 @@ class Settings(BaseSettings):
     """Send nothing to private addresses that browsers name: nobody explores our LAN that way."""
     allow_private_destinations: bool = False
     """Let hosts push RTMP to private and loopback addresses. For tests and closed networks."""
+    retention_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
+    """Delete recordings so many days after their debate. Default: keep them."""
     dvr: bool = True
     """Keep the segments of debates on air on the disk: viewers can rewind to the beginning, watch
     again the moment it ends, and go on where they were when the server starts again. Takes as much

@@ -7,12 +7,14 @@ never in a path or query, which proxies log.
 
 from dataclasses import dataclass
 
-from itsdangerous import BadSignature, URLSafeSerializer
+from itsdangerous import BadData, BadSignature, URLSafeSerializer, URLSafeTimedSerializer
 
 from bridge.errors import TokenError
 from bridge.rooms.model import Role
 
 MAX_TOKEN_CHARS = 512
+PASS_SECONDS = 12 * 3600
+"""Longer than a download takes, shorter than an address lives on in somebody's history."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,29 @@ class Grant:
 
     room: str
     role: Role
+
+
+class PassSigner:
+    """Signs and checks passes: for some hours whoever has one gets the files of one recording.
+
+    They travel in a query, because browsers download by address alone. Thread-safe.
+    """
+
+    def __init__(self, key: bytes) -> None:
+        self._serializer = URLSafeTimedSerializer(key, salt="debate-bridge.recording.v1")
+
+    def sign(self, recording: str) -> str:
+        """Pass for a recording, from now on."""
+        return str(self._serializer.dumps(recording))
+
+    def allows(self, text: str, recording: str) -> bool:
+        """Whether `text` is a pass for this recording that is still good."""
+        if len(text) > MAX_TOKEN_CHARS:
+            return False
+        try:
+            return bool(self._serializer.loads(text, max_age=PASS_SECONDS) == recording)
+        except BadData:
+            return False
 
 
 class TokenSigner:

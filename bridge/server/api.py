@@ -1,14 +1,12 @@
 """API v1: JSON in, JSON or problem+json out."""
 
-from collections.abc import Iterable
-from typing import Annotated, Any
-from urllib.parse import quote, urlsplit
+from typing import Annotated
+from urllib.parse import urlsplit
 
 from aiohttp import web
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from bridge import __version__
-from bridge.errors import NotFoundError
 from bridge.protocol.events import MAX_TEXT
 from bridge.protocol.messages import dump
 from bridge.protocol.show import SceneChoice
@@ -23,7 +21,8 @@ from bridge.server.listening import Addresses
 from bridge.server.origin.origin import Origin
 from bridge.server.qr import QrDrawing, drawing
 from bridge.server.recordings.library import RecordingLibrary
-from bridge.server.recordings.model import RecordingEntry, download_name
+from bridge.server.recordings.model import Access
+from bridge.server.recordings.routes import as_json
 from bridge.server.requests import read_body, require_host
 from bridge.server.terminal import WITH_CODE, PrintInvites
 from bridge.settings import Settings
@@ -64,7 +63,7 @@ class NewMarker(BaseModel):
 
 
 class Api:
-    """Routes under `/api/v1` and `/healthz`, and the files of recordings."""
+    """Routes under `/api/v1/rooms` and `/healthz`."""
 
     def __init__(
         self,
@@ -99,8 +98,6 @@ class Api:
             web.post(room + "/stop", self._stop),
             web.put(room + "/scene", self._choose_scene),
             web.post(room + "/markers", self._mark),
-            web.get("/api/v1/recordings", self._list_recordings),
-            web.get("/recordings/{recording}/{file}", self._file),
             web.get("/healthz", self._health),
         ]
 
@@ -154,19 +151,6 @@ class Api:
         await self._debates.mark(grant.room, marker.text)
         return web.Response(status=204)
 
-    async def _list_recordings(self, request: web.Request) -> web.Response:
-        entries = self._recordings.entries()
-        return web.json_response(recordings_as_json(entries, self.base(request)))
-
-    async def _file(self, request: web.Request) -> web.StreamResponse:
-        recording, name = request.match_info["recording"], request.match_info["file"]
-        path = self._recordings.find(recording, name)
-        headers = {"Cache-Control": "private, max-age=0"}
-        if "download" in request.query:
-            nice = self._nice_name(recording, name)
-            headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(nice)}"
-        return web.FileResponse(path, headers=headers)
-
     async def _health(self, _request: web.Request) -> web.Response:
         return web.json_response(
             {"status": "ok", "version": __version__, "held_requests": self._lane.held}
@@ -209,7 +193,11 @@ class Api:
         playable = public and programme is not None and programme.ready
         archive = await self._origin.archive(room.id) if public else None
         kept = archive if archive is not None and archive.takes else None
-        recordings = [entry for entry in self._recordings.entries() if entry.room == room.id]
+        recordings = [
+            entry
+            for entry in self._recordings.entries()
+            if entry.room == room.id and entry.access is not Access.HOST
+        ]
         return web.json_response(
             {
                 "id": room.id,
@@ -220,39 +208,7 @@ class Api:
                 "hls": f"{live}/index.m3u8" if playable else None,
                 "dvr": f"{live}/dvr.m3u8" if kept else None,
                 "vod": f"{live}/vod.m3u8" if kept and kept.ended else None,
-                "recordings": recordings_as_json(recordings, base),
+                "recordings": [as_json(entry, base) for entry in recordings],
             },
             headers={"Cache-Control": "no-store"},
         )
-
-    def _nice_name(self, recording: str, name: str) -> str:
-        for entry in self._recordings.entries():
-            for file in entry.files:
-                if (entry.id, file.name) == (recording, name):
-                    return download_name(entry, file)
-        message = "There is no such recording."
-        raise NotFoundError(message)
-
-
-def recordings_as_json(entries: Iterable[RecordingEntry], base: str) -> list[dict[str, Any]]:
-    """List recordings as the API does; `base` goes before the files' paths."""
-    return [
-        {
-            "id": entry.id,
-            "room": entry.room,
-            "motion": entry.motion,
-            "names": dict(entry.names),
-            "started_at": entry.started_at,
-            "duration": entry.duration,
-            "state": entry.state,
-            "files": [
-                {
-                    "kind": file.kind,
-                    "url": f"{base}/recordings/{entry.id}/{file.name}",
-                    "bytes": file.bytes,
-                }
-                for file in entry.files
-            ],
-        }
-        for entry in entries
-    ]

@@ -10,10 +10,11 @@ from functools import partial
 from typing import Final
 
 from aiohttp import web
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bridge.clock import Clock, SystemClock
 from bridge.errors import SetupError, TokenError
-from bridge.protocol.tokens import TokenSigner
+from bridge.protocol.tokens import PassSigner, TokenSigner
 from bridge.rooms.model import Phase, Role
 from bridge.server.api import Api
 from bridge.server.audience import AudienceViews
@@ -34,6 +35,7 @@ from bridge.server.presence import Presence
 from bridge.server.problems import add_safe_headers, error_middleware
 from bridge.server.recordings.ffmpeg import find_ffmpeg
 from bridge.server.recordings.library import RecordingLibrary
+from bridge.server.recordings.routes import RecordingRoutes
 from bridge.server.secrets import InstallationKey, Vault
 from bridge.server.signalling import Signalling
 from bridge.server.store import Store
@@ -60,6 +62,7 @@ class Parts:
     presence: Presence
     signalling: Signalling
     signer: TokenSigner
+    key: InstallationKey
     store: Store
     spares: Spares
     addresses: Addresses
@@ -79,7 +82,7 @@ def create_app(
     """Put the server together. `command` starts a broadcast; `warm` keeps a spare one ready."""
     parts = _make_parts(settings, clock or SystemClock(), command, warm=warm)
     authority = tls.authority if tls else None
-    pages = Pages(web_folder(), parts.debates, parts.recordings, authority)
+    pages = Pages(web_folder(), parts.debates, authority)
     viewers = AudienceViews(parts.debates.audience, clock or SystemClock(), parts.debates.find)
     app = web.Application(middlewares=[error_middleware(pages.error)], client_max_size=_MAX_BODY)
     app[PARTS] = parts
@@ -97,6 +100,10 @@ def create_app(
     trials = Trials(canvas_config(settings), allow_private=settings.allow_private_destinations)
     destinations = Destinations(parts.debates, parts.store, trials)
     app.add_routes(DestinationRoutes(settings, destinations, parts.signer).routes())
+    recorded = RecordingRoutes(
+        parts.recordings, parts.signer, PassSigner(parts.key.derive("passes")), api.base
+    )
+    app.add_routes(recorded.routes())
     app.add_routes(viewers.routes())
     app.router.add_route("*", "/live/{rest:.*}", parts.lane.view)
     app.add_routes(UploadViews(parts.origin, _upload_check(parts)).routes())
@@ -177,13 +184,21 @@ def _make_parts(settings: Settings, clock: Clock, command: Sequence[str], *, war
     signer = TokenSigner(key.derive("tokens"))
     presence = Presence()
     written_down = folder / "hls" if settings.dvr else None
-    origin = Origin(clock, listed=settings.window_segments, folder=written_down)
-    lane = Lane(Routes(origin), max_held=settings.max_held_requests)
     recordings = RecordingLibrary(
         folder / "programmes",
         ffmpeg=find_ffmpeg(settings.ffmpeg),
         clock=clock,
+        key=Ed25519PrivateKey.from_private_bytes(key.derive("manifests")),
+        retention_days=settings.retention_days,
     )
+    origin = Origin(
+        clock,
+        listed=settings.window_segments,
+        folder=written_down,
+        withheld=recordings.withheld,
+    )
+    recordings.on_deleted = origin.delete
+    lane = Lane(Routes(origin), max_held=settings.max_held_requests)
     spares = Spares(command, warm=warm)
     debates = Debates(
         settings,
@@ -213,6 +228,7 @@ def _make_parts(settings: Settings, clock: Clock, command: Sequence[str], *, war
         presence=presence,
         signalling=signalling,
         signer=signer,
+        key=key,
         store=store,
         spares=spares,
         addresses=Addresses(),

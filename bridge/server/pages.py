@@ -12,9 +12,7 @@ from bridge import __version__
 from bridge.errors import NotFoundError
 from bridge.rooms.model import Room, Side
 from bridge.rooms.platforms import PLATFORMS
-from bridge.server.api import recordings_as_json
 from bridge.server.debates import Debates
-from bridge.server.recordings.library import RecordingLibrary
 from bridge.server.tls import AuthorityNotice
 
 LANGUAGES: Final = ("en", "fr")
@@ -68,12 +66,10 @@ class Pages:
         self,
         web_folder: Path,
         debates: Debates,
-        recordings: RecordingLibrary,
         authority: AuthorityNotice | None,
     ) -> None:
         self._folder = web_folder
         self._debates = debates
-        self._recordings = recordings
         self._authority = authority
         self._catalogue = Catalogue(web_folder / "i18n")
         self._templates = Environment(
@@ -110,9 +106,7 @@ class Pages:
         return self._render(request, "create")
 
     async def _list_recordings(self, request: web.Request) -> web.Response:
-        # Relative addresses: the page is on the same server.
-        entries = recordings_as_json(self._recordings.entries(), "")
-        return self._render(request, "recordings", recordings=entries)
+        return self._render(request, "recordings")
 
     async def _room_page(self, request: web.Request) -> web.Response:
         room = await self._debates.find(request.match_info["room"])

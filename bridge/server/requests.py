@@ -21,10 +21,21 @@ async def read_body(request: web.Request) -> bytes:
         raise web.HTTPRequestTimeout from None
 
 
+def bearer(request: web.Request) -> str:
+    """Return the token of the request; empty when it has none."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token if scheme == "Bearer" else ""
+
+
 def require_host(request: web.Request, signer: TokenSigner) -> Grant:
     """Return the grant of the host of the route's `{room}`. Raises TokenError for anybody else."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme != "Bearer" or not token:
+    return require_host_of(request, signer, request.match_info["room"])
+
+
+def require_host_of(request: web.Request, signer: TokenSigner, room: str) -> Grant:
+    """Return the grant of the host of `room`. Raises TokenError for anybody else."""
+    token = bearer(request)
+    if not token:
         message = "This needs the host's link."
         raise TokenError(message)
-    return signer.require(token, request.match_info["room"], Role.HOST)
+    return signer.require(token, room, Role.HOST)

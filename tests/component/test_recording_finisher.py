@@ -56,7 +56,7 @@ async def test_one_part_becomes_an_ordinary_mp4_from_zero(tmp_path: Path) -> Non
     assert (entry.state, entry.reason) == (RecordingState.READY, "")
     assert entry.duration == pytest.approx(5, abs=0.1)
     (file,) = entry.files
-    path = library.find(entry.id, file.name)
+    path = library.find(entry.id, file.name).path
     assert file.bytes == path.stat().st_size
     assert _starts_with_its_index(path)
     media.decodes_cleanly(path)
@@ -79,7 +79,7 @@ async def test_the_parts_of_a_debate_that_was_restarted_are_joined_in_step(
     entry, folder = await _finish(library, _recorded(5), b"", _recorded(3))
     assert (entry.state, entry.reason) == (RecordingState.READY, "")
     assert entry.duration == pytest.approx(8, abs=0.1)
-    file = library.find(entry.id, "programme.mp4")
+    file = library.find(entry.id, "programme.mp4").path
     media.decodes_cleanly(file)
     packets = media.probe(file, "-show_packets")["packets"]
     video = [p for p in packets if p["codec_type"] == "video"]
@@ -107,7 +107,7 @@ async def test_a_broadcast_killed_at_any_byte_loses_at_most_the_open_part(
     library = _library(tmp_path)
     entry, _ = await _finish(library, data[:cut])
     assert (entry.state, entry.reason) == (RecordingState.READY, "")
-    file = library.find(entry.id, "programme.mp4")
+    file = library.find(entry.id, "programme.mp4").path
     media.decodes_cleanly(file)
     # The torn part never counts: it is not whole.
     whole = int(media.probe_track(file, "video")["nb_read_packets"])
@@ -191,7 +191,7 @@ async def test_a_failure_says_why_and_leaves_the_parts_to_download(
     assert load(folder).reason == entry.reason
     (file,) = entry.files
     assert (file.name, file.bytes) == ("programme-1.part.mp4", len(data))
-    assert library.find(entry.id, file.name).read_bytes() == data
+    assert library.find(entry.id, file.name).path.read_bytes() == data
     # With an ffmpeg, the next start succeeds.
     again = _library(tmp_path)
     await again.start()

@@ -40,6 +40,11 @@ class LiveProgramme:
         self._rendered: dict[str, RenderedText] = {}
 
     @property
+    def ended(self) -> bool:
+        """Whether nothing more comes."""
+        return self._window.ended
+
+    @property
     def window(self) -> MediaWindow:
         """The model; read only."""
         return self._window

@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
+import shutil
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -32,13 +34,21 @@ class Origin:
     """Finds, makes, ends and forgets programmes. Loop-side only.
 
     `folder` is where programmes are written down; None: they cannot be rewound, and after a restart
-    they begin anew.
+    they begin anew. A programme that is over and `withheld` is there for nobody.
     """
 
-    def __init__(self, clock: Clock, *, listed: int, folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        listed: int,
+        folder: Path | None = None,
+        withheld: Callable[[str], bool] = lambda _name: False,
+    ) -> None:
         self._clock = clock
         self._listed = listed
         self._folder = folder
+        self._withheld = withheld
         self._programmes: dict[str, LiveProgramme] = {}
         self._forgetting: dict[str, asyncio.TimerHandle] = {}
         self._loading: dict[str, asyncio.Task[ProgrammeArchive | None]] = {}
@@ -129,6 +139,10 @@ class Origin:
     async def archive(self, name: str) -> ProgrammeArchive | None:
         """Return what is written down of a programme, live or over; None when nothing is."""
         programme = self._programmes.get(name)
+        if programme is not None and not programme.ended:
+            return programme.archive
+        if self._withheld(name):
+            return None
         if programme is not None:
             return programme.archive
         if name in self._archives:
@@ -138,6 +152,16 @@ class Origin:
         if loading is None:
             loading = self._loading[name] = asyncio.create_task(self._load(name))
         return await asyncio.shield(loading)
+
+    async def delete(self, name: str) -> None:
+        """Remove what is written down of a programme that is over. Raises OSError."""
+        programme = self._programmes.get(name)
+        if self._folder is None or (programme is not None and not programme.ended):
+            return
+        self._cancel_forgetting(name)
+        self._programmes.pop(name, None)
+        self._archives.pop(name, None)
+        await asyncio.to_thread(shutil.rmtree, self._folder / name, ignore_errors=True)
 
     def texts(self, archive: ProgrammeArchive) -> ArchiveTexts:
         """Playlists and manifest of an archive."""

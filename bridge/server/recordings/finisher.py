@@ -134,6 +134,10 @@ def drop_parts(folder: Path) -> None:
         path.unlink()
     for name in (_LIST_FILE, _CHAPTERS_FILE, _NEW_FILE):
         (folder / name).unlink(missing_ok=True)
+    # `events.json` and the manifest have what they were about.
+    for pattern in ("events-*.jsonl", "chain-*.jsonl"):
+        for path in folder.glob(pattern):
+            path.unlink()
 
 
 class _Progress:

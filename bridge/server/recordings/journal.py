@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bridge.errors import InputError
 from bridge.rooms.model import Side
-from bridge.server.recordings.model import RecordingState
+from bridge.server.recordings.model import Access, RecordingState
 
 JOURNAL_FILE: Final = "recording.json"
 
@@ -22,6 +22,9 @@ class Journal(BaseModel):
     id: Annotated[str, Field(pattern=r"^[a-z2-7]{26}$")]
     room: str
     motion: str
+    title: str = ""
+    """Empty: the motion."""
+    access: Access = Access.PUBLIC
     names: dict[Side, str]
     started_at: float
     """Seconds since the epoch."""

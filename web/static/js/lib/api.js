@@ -3,10 +3,11 @@
 /** @import { Names, Phase, Side } from "./messages.js" */
 
 /**
- * @typedef {{kind: string, url: string, bytes: number}} RecordingFile
+ * @typedef {{kind: string, name: string, url: string, bytes: number}} RecordingFile
  * @typedef {{
- *   id: string, room: string, motion: string, names: Names, started_at: number, duration: number,
- *   state: "recording"|"finishing"|"ready"|"failed", files: RecordingFile[],
+ *   id: string, room: string, motion: string, title: string, names: Names, started_at: number, duration: number|null,
+ *   state: "recording"|"finishing"|"ready"|"failed", progress: number|null, bytes: number, files: RecordingFile[],
+ *   access: "public"|"link"|"host", chapters: {at: number, title: string}[], mine: boolean, reason?: string,
  * }} Recording
  * @typedef {{
  *   id: string, motion: string, names: Names, phase: Phase, started_at: number|null,
@@ -22,6 +23,7 @@
  */
 
 const TIMEOUT_MILLISECONDS = 20_000;
+const CLIP_MILLISECONDS = 240_000;
 const TRIAL_MILLISECONDS = 40_000;
 
 /** A request that failed. `status` is 0 when no answer came. */
@@ -184,6 +186,31 @@ export class Api {
   /** @returns {Promise<Recording[]>} */
   recordings() {
     return this.#ask("GET", "recordings");
+  }
+
+  /**
+   * @param {string} id
+   * @param {{title?: string, access?: string}} change
+   * @returns {Promise<Recording>}
+   */
+  changeRecording(id, change) {
+    return this.#ask("PATCH", `recordings/${id}`, change);
+  }
+
+  /** @param {string} id */
+  deleteRecording(id) {
+    return this.#ask("DELETE", `recordings/${id}`);
+  }
+
+  /**
+   * Makes a clip of a recording; times in seconds.
+   *
+   * @param {string} id
+   * @param {{begin: number, end: number, exact: boolean}} clip
+   * @returns {Promise<RecordingFile>}
+   */
+  cutClip(id, clip) {
+    return this.#ask("POST", `recordings/${id}/clips`, clip, CLIP_MILLISECONDS);
   }
 
   /**

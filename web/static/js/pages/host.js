@@ -96,7 +96,10 @@ function renderActions(room, state) {
   show(rehearse, state === "waiting" || state === "rehearsal");
   show(goLive, state === "waiting" || state === "rehearsal");
   show(end, state === "live");
-  show(one("#to-recordings"), state === "ended");
+  const toRecordings = one("#to-recordings", HTMLAnchorElement);
+  show(toRecordings, state === "ended");
+  // With the token, so that the page knows whose recording it is.
+  toRecordings.href = `/recordings#${token}`;
   setText(rehearse, text(state === "rehearsal" ? "host.rehearse_stop" : "host.rehearse"));
   rehearse.disabled = !idle || room.broadcast === "ending";
   goLive.disabled = !idle || room.broadcast === "ending";
