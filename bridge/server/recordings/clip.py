@@ -137,9 +137,7 @@ async def _make(
             await _run(folder, _copy(new, pictures, cut), ffmpeg_path)
         await asyncio.to_thread(_keep, new, path)
     finally:
-        # Also what a crash left: nobody else makes clips here.
-        for left in (*folder.glob(_UNFINISHED), folder / _LIST_FILE):
-            left.unlink(missing_ok=True)
+        await asyncio.to_thread(_sweep, folder)
 
 
 def _require_room(folder: Path, pictures: SampleTable, cut: _Cut) -> None:
@@ -274,6 +272,12 @@ def _keep(new: Path, path: Path) -> None:
         logger.info("recordings: %s makes room for newer clips", oldest)
         oldest.unlink()
     sync_folder(path.parent)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what is not a clip, also that of a crash: nobody else makes clips here. Blocking."""
+    for left in (*folder.glob(_UNFINISHED), folder / _LIST_FILE):
+        left.unlink(missing_ok=True)
 
 
 def _seconds(time: Fraction) -> str:

@@ -120,7 +120,7 @@ async def finish(
         finished = await asyncio.to_thread(_accept, folder, duration, timeline)
     finally:
         # What is left of a failure must not take room; after success there is nothing.
-        (folder / _NEW_FILE).unlink(missing_ok=True)
+        await asyncio.to_thread((folder / _NEW_FILE).unlink, missing_ok=True)
     on_progress(1.0)
     return finished
 
