@@ -117,8 +117,9 @@ async def test_a_clip_is_made_once_and_one_at_a_time(programme: Path, tmp_path: 
     made = first.stat().st_ino
     assert first == second
     assert (await cutter.cut(tmp_path, *span)).stat().st_ino == made
+    other = Fraction(4), Fraction(6)
     answers = await asyncio.gather(
-        *(cutter.cut(tmp_path, *span) for _ in range(6)), return_exceptions=True
+        *(cutter.cut(tmp_path, *other) for _ in range(6)), return_exceptions=True
     )
     assert sum(isinstance(answer, ConflictError) for answer in answers) == 2
 

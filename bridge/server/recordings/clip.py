@@ -91,6 +91,8 @@ class ClipCutter:
         when the disk has no room, OSError when the disk fails.
         """
         path = folder / clip_file_name(begin, end, exact=exact)
+        if await asyncio.to_thread(path.is_file):
+            return path
         ffmpeg_path = require(self._ffmpeg)
         if self._waiting >= _MAX_WAITING:
             message = "Too many clips are being made; try again in a minute."
@@ -98,6 +100,7 @@ class ClipCutter:
         self._waiting += 1
         try:
             async with self._turn:
+                # Whoever was before in the queue may have made it.
                 if not await asyncio.to_thread(path.is_file):
                     await _make_in_time(path, ffmpeg_path, begin, end, exact=exact)
         finally:
