@@ -64,6 +64,8 @@ async def test_an_exact_clip_has_the_very_pictures(
     assert clip.name == f"clip-{round(from_ * 1000)}-{round(to * 1000)}-exact.mp4"
     media.decodes_cleanly(clip)
     _in_step(clip)
+    duration = float(media.probe(clip)["format"]["duration"])
+    assert duration == pytest.approx(float(to - from_), abs=float(FRAME))
     wanted = [(at, planes) for at, planes in source if from_ - FRAME / 2 <= at < to - FRAME / 2]
     got = pictures(clip)
     assert len(got) == len(wanted)
@@ -87,6 +89,8 @@ async def test_a_plain_clip_begins_with_the_keyframe_before_and_is_not_encoded(
     clip = await ClipCutter(ffmpeg).cut(tmp_path, Fraction("3.1"), Fraction("7.5"))
     media.decodes_cleanly(clip)
     _in_step(clip)
+    duration = float(media.probe(clip)["format"]["duration"])
+    assert duration == pytest.approx(5.5, abs=float(FRAME))
     wanted, got = source[60:225], pictures(clip)
     assert len(got) == len(wanted)
     assert all(difference(a[1], b[1]) == 0 for a, b in zip(got, wanted, strict=True))
@@ -113,8 +117,9 @@ async def test_a_clip_is_made_once_and_one_at_a_time(programme: Path, tmp_path: 
     made = first.stat().st_ino
     assert first == second
     assert (await cutter.cut(tmp_path, *span)).stat().st_ino == made
+    other = Fraction(4), Fraction(6)
     answers = await asyncio.gather(
-        *(cutter.cut(tmp_path, *span) for _ in range(6)), return_exceptions=True
+        *(cutter.cut(tmp_path, *other) for _ in range(6)), return_exceptions=True
     )
     assert sum(isinstance(answer, ConflictError) for answer in answers) == 2
 
@@ -151,8 +156,11 @@ async def test_without_an_encoder_an_exact_clip_is_refused_and_a_plain_one_made(
         await ClipCutter(None).cut(folder, Fraction(1), Fraction(2))
 
 
-async def test_the_oldest_clips_go(programme: Path, tmp_path: Path) -> None:
+async def test_the_oldest_clips_go_and_so_does_what_a_crash_left(
+    programme: Path, tmp_path: Path
+) -> None:
     (tmp_path / "programme.mp4").hardlink_to(programme / "programme.mp4")
+    (tmp_path / "clip-0-9-exact.mp4.new").write_bytes(b"left by a crash")
     for number in range(20):
         (tmp_path / f"clip-0-{number}.mp4").write_bytes(b"older")
     clip = await ClipCutter("ffmpeg").cut(tmp_path, Fraction(2), Fraction(4))

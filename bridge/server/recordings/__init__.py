@@ -1,1 +1,1 @@
-"""Finished and growing recordings on disk: folders, journals, and the finisher."""
+"""Recordings on disk: folders and journals, finishing, what is made of them afterwards."""

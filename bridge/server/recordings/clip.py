@@ -22,7 +22,7 @@ import ffmpeg
 
 from bridge.errors import ConflictError, InputError, OutputError
 from bridge.server.recordings import avc_config
-from bridge.server.recordings.ffmpeg import behind_everything, command, require, run
+from bridge.server.recordings.ffmpeg import behind_everything, command, require, require_room, run
 from bridge.server.recordings.journal import sync_folder
 from bridge.server.recordings.model import PROGRAMME_FILE
 from bridge.server.recordings.sample_table import SampleTable, read_pictures
@@ -39,8 +39,11 @@ _MAX_KEPT: Final = 20
 """Clips per recording; the oldest go."""
 _SNAP: Final = Fraction(1, 1000)
 """Times are told in milliseconds: a picture that begins up to one earlier is meant."""
+_HALF_SOUND: Final = Fraction(512, 48_000)
+"""Half a frame of AAC: the last one is that which ends nearest to the last picture's end."""
 _HEAD_FILE: Final = "clip-head.mp4.new"
 _LIST_FILE: Final = "clip.ffconcat"
+_UNFINISHED: Final = "clip-*.mp4.new"
 _TIMESCALE: Final = 90_000
 _QUALITY: Final = 18
 """x264's CRF at which the encoded piece cannot be told from the copied one."""
@@ -84,9 +87,12 @@ class ClipCutter:
 
         A clip that was made before is returned as it is. Raises InputError when there is no such
         piece or `exact` needs an encoder that ffmpeg has not, ConflictError when too many wait,
-        SetupError without ffmpeg, OutputError when ffmpeg fails or takes longer than 200 s.
+        SetupError without ffmpeg, OutputError when ffmpeg fails or takes longer than 200 s, or
+        when the disk has no room, OSError when the disk fails.
         """
         path = folder / clip_file_name(begin, end, exact=exact)
+        if await asyncio.to_thread(path.is_file):
+            return path
         ffmpeg_path = require(self._ffmpeg)
         if self._waiting >= _MAX_WAITING:
             message = "Too many clips are being made; try again in a minute."
@@ -94,6 +100,7 @@ class ClipCutter:
         self._waiting += 1
         try:
             async with self._turn:
+                # Whoever was before in the queue may have made it.
                 if not await asyncio.to_thread(path.is_file):
                     await _make_in_time(path, ffmpeg_path, begin, end, exact=exact)
         finally:
@@ -126,14 +133,20 @@ async def _make(
     pictures = await asyncio.to_thread(read_pictures, folder / PROGRAMME_FILE)
     cut = _find(pictures, begin, end)
     try:
+        await asyncio.to_thread(_require_room, folder, pictures, cut)
         if exact and cut.keyframe != cut.begin:
             await _make_exact(new, ffmpeg_path, pictures, cut)
         else:
             await _run(folder, _copy(new, pictures, cut), ffmpeg_path)
         await asyncio.to_thread(_keep, new, path)
     finally:
-        for left in (new, folder / _HEAD_FILE, folder / _LIST_FILE):
-            left.unlink(missing_ok=True)
+        await asyncio.to_thread(_sweep, folder)
+
+
+def _require_room(folder: Path, pictures: SampleTable, cut: _Cut) -> None:
+    """Raise OutputError when the disk has no room for the clip. Blocking."""
+    whole = (folder / PROGRAMME_FILE).stat().st_size
+    require_room(folder, whole * (cut.end - cut.keyframe) // pictures.count)
 
 
 def _find(pictures: SampleTable, begin: Fraction, end: Fraction) -> _Cut:
@@ -157,7 +170,7 @@ def _copy(new: Path, pictures: SampleTable, cut: _Cut) -> Any:
         programme["v:0"],
         programme["a:0?"],
         new.name,
-        t=_seconds(pictures.time(cut.end) - begin - 2 * _SNAP),
+        t=_seconds(pictures.time(cut.end) - begin - _SNAP - _HALF_SOUND),
         avoid_negative_ts="make_zero",
         **_AS_IT_IS,
     )
@@ -230,7 +243,7 @@ def _join(new: Path, pictures: SampleTable, cut: _Cut) -> Any:
         picture["v:0"],
         sound["a:0?"],
         new.name,
-        t=_seconds(pictures.time(cut.end) - begin),
+        t=_seconds(pictures.time(cut.end) - begin - _HALF_SOUND),
         **{"copypriorss:a": 0},
         **_AS_IT_IS,
     )
@@ -262,6 +275,12 @@ def _keep(new: Path, path: Path) -> None:
         logger.info("recordings: %s makes room for newer clips", oldest)
         oldest.unlink()
     sync_folder(path.parent)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what is not a clip, also that of a crash: nobody else makes clips here. Blocking."""
+    for left in (*folder.glob(_UNFINISHED), folder / _LIST_FILE):
+        left.unlink(missing_ok=True)
 
 
 def _seconds(time: Fraction) -> str:

@@ -8,6 +8,7 @@ events.json     what happened (`timeline`); made by the finisher, empty for olde
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 from collections.abc import Awaitable, Callable, Sequence
@@ -70,7 +71,7 @@ async def derive(folder: Path, ffmpeg_path: str | None) -> list[str]:
     """Make what is missing beside `programme.mp4`; returns the names of what could not be made.
 
     Each file is made under a new name and renamed when it is whole. One that fails is logged and
-    costs only itself. Idempotent; also for recordings that older versions finished.
+    costs only itself; nothing is raised. Idempotent; also for recordings of older versions.
     """
     makers: dict[str, Callable[[], Awaitable[None]]] = {
         EVENTS_FILE: lambda: asyncio.to_thread(_write_timeline, folder),
@@ -87,8 +88,9 @@ async def derive(folder: Path, ffmpeg_path: str | None) -> list[str]:
             reason = error.message if isinstance(error, BridgeError) else error.strerror
             logger.warning("recordings: %s: no %s: %s", folder.name, name, reason)
             failed.append(name)
-            await asyncio.to_thread(_new(folder, name).unlink, missing_ok=True)
-    await asyncio.to_thread(sync_folder, folder)
+            # The disk that fails here too has been told of already.
+            with contextlib.suppress(OSError):
+                await asyncio.to_thread(_new(folder, name).unlink, missing_ok=True)
     return failed
 
 
@@ -154,3 +156,4 @@ def _give_name(folder: Path, name: str) -> None:
     with new.open("rb") as file:
         os.fsync(file.fileno())
     new.replace(folder / name)
+    sync_folder(folder)

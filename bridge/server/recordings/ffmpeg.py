@@ -17,6 +17,8 @@ from bridge.errors import OutputError, SetupError
 DISK_FULL: Final = "disk_full"
 """`code` of the OutputError of a disk without room."""
 
+_SPARE_BYTES: Final = 32_000_000
+"""Room that must be left on the disk beside a new file: for its index and for others."""
 _KEPT_COMPLAINT: Final = 8192
 """Bytes of standard error that are kept: the last ones, in which ffmpeg says what ended it."""
 _MAX_LINE_CHARS: Final = 300
@@ -48,6 +50,18 @@ def require(ffmpeg_path: str | None) -> str:
         message = "There is no ffmpeg; what was recorded can be downloaded as it is."
         raise SetupError(message)
     return ffmpeg_path
+
+
+def require_room(folder: Path, size: int) -> None:
+    """Refuse at once what would fill the disk, which the debates on air record on too. Blocking.
+
+    Raises OutputError with the code DISK_FULL when there is no room for a file of `size` bytes.
+    """
+    free = shutil.disk_usage(folder).free
+    if free < size + _SPARE_BYTES:
+        needed, left = (round(amount / 1e6) for amount in (size + _SPARE_BYTES, free))
+        message = f"The disk is full: {needed} MB are needed, {left} MB are free."
+        raise OutputError(message, code=DISK_FULL)
 
 
 def behind_everything() -> list[str]:

@@ -10,7 +10,6 @@ Every step can be done again after a crash at any point.
 import asyncio
 import logging
 import os
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -24,11 +23,11 @@ from bridge.protocol import boxes
 from bridge.server.recordings.chapters import as_ffmetadata
 from bridge.server.recordings.derived import chapters_of
 from bridge.server.recordings.ffmpeg import (
-    DISK_FULL,
     command,
     copying_limit,
     progress_of,
     require,
+    require_room,
     run,
 )
 from bridge.server.recordings.journal import sync_folder
@@ -52,8 +51,6 @@ _ORIGIN: Final = 10
 _LENGTH_TOLERANCE: Final = Fraction(1, 2)
 _COPYING_SHARE: Final = Fraction(3, 5)
 """Of the work; the rest is moving the index to the front, of which ffmpeg tells nothing."""
-_SPARE_BYTES: Final = 32_000_000
-"""Room that must be left on the disk beside the finished file: for its index and for others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +108,7 @@ async def finish(
     size = sum(part.path.stat().st_size for part in parts)
     duration = sum((part.duration for part in parts), Fraction(0))
     try:
-        await asyncio.to_thread(_require_room, folder, size)
+        await asyncio.to_thread(require_room, folder, size)
         timeline = await asyncio.to_thread(_prepare, folder, parts, duration)
         progress = _Progress(duration, on_progress)
         await run(
@@ -123,7 +120,7 @@ async def finish(
         finished = await asyncio.to_thread(_accept, folder, duration, timeline)
     finally:
         # What is left of a failure must not take room; after success there is nothing.
-        (folder / _NEW_FILE).unlink(missing_ok=True)
+        await asyncio.to_thread((folder / _NEW_FILE).unlink, missing_ok=True)
     on_progress(1.0)
     return finished
 
@@ -157,15 +154,6 @@ class _Progress:
         if done > self._told:
             self._told = done
             self._on_progress(done)
-
-
-def _require_room(folder: Path, size: int) -> None:
-    """Refuse at once what would fill the disk, which the debates on air record on too."""
-    free = shutil.disk_usage(folder).free
-    if free < size + _SPARE_BYTES:
-        needed, left = (round(amount / 1e6) for amount in (size + _SPARE_BYTES, free))
-        message = f"The disk is full: {needed} MB are needed to finish, {left} MB are free."
-        raise OutputError(message, code=DISK_FULL)
 
 
 def _prepare(folder: Path, parts: Sequence[RecordedPart], duration: Fraction) -> Timeline:
