@@ -35,7 +35,7 @@ def test_protocol_names_every_route_of_the_api_the_origin_and_uploads(tmp_path):
         path = re.sub(r"\{(\w+):[^{}]*(\{[^{}]*\}[^{}]*)*\}", r"{\1}", resource.canonical)
         if path not in pages and not path.startswith(assets):
             served.add(path)
-    documented = set(re.findall(r"`(?:GET|POST|PUT|DELETE) (/[^`]*)`", PROTOCOL))
+    documented = set(re.findall(r"`(?:GET|POST|PUT|PATCH|DELETE) (/[^`]*)`", PROTOCOL))
     plain = {re.sub(r"\{\w+\}", "{}", path) for path in documented}
     missing = {path for path in served if re.sub(r"\{\w+\}", "{}", path) not in plain}
     # What is below it has no routes of aiohttp's.

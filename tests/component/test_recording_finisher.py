@@ -55,7 +55,10 @@ async def test_one_part_becomes_an_ordinary_mp4_from_zero(tmp_path: Path) -> Non
     entry, folder = await _finish(library, _recorded(5))
     assert (entry.state, entry.reason) == (RecordingState.READY, "")
     assert entry.duration == pytest.approx(5, abs=0.1)
-    (file,) = entry.files
+    file = entry.files[0]
+    assert [each.kind for each in entry.files] == [
+        "programme", "sound", "chapters", "youtube", "events", "poster",
+    ]  # fmt: skip
     path = library.find(entry.id, file.name).path
     assert file.bytes == path.stat().st_size
     assert _starts_with_its_index(path)
@@ -145,7 +148,7 @@ async def test_a_crash_between_the_rename_and_the_journal_is_made_good(
     await after.wait_idle()
     (entry,) = after.entries()
     assert entry.state is RecordingState.READY
-    media.decodes_cleanly(after.find(entry.id, "programme.mp4"))
+    media.decodes_cleanly(after.find(entry.id, "programme.mp4").path)
     await after.stop()
 
 

@@ -254,4 +254,4 @@ def test_a_server_killed_at_any_moment_of_finishing_costs_nothing(tmp_path: Path
     media.decodes_cleanly(tmp_path / "programme.mp4")
     assert chapter_titles(tmp_path / "programme.mp4")[1] == (12, "Ada")
     finisher.drop_parts(tmp_path)
-    assert sorted(inodes(tmp_path)) == ["events-1.jsonl", "events.json", "programme.mp4"]
+    assert sorted(inodes(tmp_path)) == ["events.json", "programme.mp4"]

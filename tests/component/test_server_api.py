@@ -282,10 +282,11 @@ async def test_the_recording_of_a_debate_is_listed_while_it_runs(call):
         (room["id"], "recording", [])
     ]
     assert set(recordings[0]) == {
-        "id", "room", "motion", "names", "started_at", "duration", "state", "files",
+        "id", "room", "motion", "title", "access", "names", "started_at", "duration", "state",
+        "progress", "bytes", "files", "chapters", "mine", "reason",
     }  # fmt: skip
     _, state = await call("GET", path)
-    assert state["recordings"] == recordings
+    assert [one["id"] for one in state["recordings"]] == [one["id"] for one in recordings]
     await call("POST", f"{path}/stop", token=token)
 
 

@@ -11,6 +11,7 @@ from bridge.server.recordings.ffmpeg import find_ffmpeg
 from bridge.server.recordings.journal import JOURNAL_FILE, load
 from bridge.server.recordings.library import RecordingLibrary
 from bridge.server.recordings.model import (
+    Access,
     RecordingEntry,
     RecordingFile,
     RecordingState,
@@ -143,13 +144,17 @@ def test_download_names(motion: str, file: str, name: str) -> None:
     entry = RecordingEntry(
         id="x",
         room="room1",
-        motion=motion,
+        motion="",
+        title=motion,
+        access=Access.PUBLIC,
         names={},
         started_at=1_700_000_000.0,
         duration=None,
         state=RecordingState.READY,
+        progress=None,
         reason="",
         files=(),
+        chapters=(),
     )
     listed = RecordingFile(kind="programme", name=file, path=Path(file), bytes=1)
     assert download_name(entry, listed) == name
