@@ -35,7 +35,7 @@ def record(folder: Path, number: int, packets: tuple[EncodedPacket, ...], init: 
     with PartFile(folder, number, init) as file:
         for packet in packets:
             parts = packager.put(packet)
-            event = [b'{"at": 1, "wall": 0, "kind": "marker"}\n'] if packet.keyframe else []
+            event = [b'{"at": 1, "wall": 0, "kind": "marker"}\n']
             if parts:
                 file.write([part.data for part in parts], event)
         file.write([part.data for part in packager.flush()], [])

@@ -136,13 +136,16 @@ class Origin:
         for name in list(self._forgetting):
             self._cancel_forgetting(name)
 
+    def withholds(self, name: str) -> bool:
+        """Whether a programme is over and its host shows it to nobody."""
+        programme = self._programmes.get(name)
+        return (programme is None or programme.ended) and self._withheld(name)
+
     async def archive(self, name: str) -> ProgrammeArchive | None:
         """Return what is written down of a programme, live or over; None when nothing is."""
-        programme = self._programmes.get(name)
-        if programme is not None and not programme.ended:
-            return programme.archive
-        if self._withheld(name):
+        if self.withholds(name):
             return None
+        programme = self._programmes.get(name)
         if programme is not None:
             return programme.archive
         if name in self._archives:

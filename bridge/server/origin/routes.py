@@ -213,9 +213,12 @@ class Routes:
                 return _refused(error)
 
         programme = self._origin.get(name)
-        if programme is not None:
-            return answer(programme.archive)
-        return later()
+        if programme is None:
+            return later()
+        try:
+            return answer(None if self._origin.withholds(name) else programme.archive)
+        except BridgeError as error:
+            return _refused(error)
 
 
 def read_directives(query: str) -> Position | None:

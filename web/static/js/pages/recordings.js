@@ -13,6 +13,7 @@ const REFRESH_MILLISECONDS = 3000;
 /** @type {Record<Recording["state"], string>} */
 const TONES = { recording: "fault", finishing: "caution", ready: "good", failed: "fault" };
 const BYTES_PER_MEGABYTE = 1_000_000;
+const SMALL_BYTES = 500_000;
 
 const text = await loadText();
 const api = new Api(tokenFromHash());
@@ -27,7 +28,10 @@ let recordings = [];
 const clips = new Map();
 
 /** @param {number} bytes */
-const megabytes = (bytes) => text("recordings.megabytes", { size: numbers.format(bytes / BYTES_PER_MEGABYTE) });
+function sizeOf(bytes) {
+  if (bytes < SMALL_BYTES) return text("recordings.kilobytes", { size: Math.ceil(bytes / 1000) });
+  return text("recordings.megabytes", { size: numbers.format(bytes / BYTES_PER_MEGABYTE) });
+}
 
 /** @param {string} words */
 const complain = (words) => setText(one("#recordings-error"), words);
@@ -128,7 +132,7 @@ function fileLine(file) {
   link.textContent = `${text(`recordings.file_${file.kind}`)}${named}`;
   const size = document.createElement("small");
   size.className = "figure";
-  size.textContent = megabytes(file.bytes);
+  size.textContent = sizeOf(file.bytes);
   line.append(link, " ", size);
   return line;
 }
@@ -146,7 +150,7 @@ function renderWords(row, recording) {
   setText(when, dates.format(date));
   const ready = recording.state === "ready";
   setText(part(row, "length"), ready && recording.duration ? clock(recording.duration) : "");
-  setText(part(row, "size"), ready ? megabytes(recording.bytes) : "");
+  setText(part(row, "size"), ready ? sizeOf(recording.bytes) : "");
   const state = part(row, "state");
   state.dataset.tone = TONES[recording.state];
   setText(state, ready ? "" : text(`recordings.state_${recording.state}`));
