@@ -4,7 +4,8 @@
 what hours do to memory, threads and descriptors; both as root. `spectators` and `latency` are the
 words `make bench-spectators` and `make bench-latency`. `composition` compares what one programme
 costs with other ways to make it; `three_debates [SECONDS]` puts three on air at once;
-`destinations` restarts and freezes one RTMP server while another one and HLS go on.
+`destinations` restarts and freezes one RTMP server while another one and HLS go on; `recording`
+kills the broadcast and looks what the recording has.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from tests.bench import (
     impairments,
     latency,
     on_air,
+    recording,
     soak,
     spectators,
     three_debates,
@@ -36,6 +38,8 @@ def main() -> None:
             asyncio.run(composition.main())
         case ["destinations", *arguments]:
             asyncio.run(destinations.main(arguments))
+        case ["recording", *arguments]:
+            asyncio.run(recording.main(arguments))
         case ["three_debates", *arguments]:
             asyncio.run(three_debates.main(arguments))
         case []:
@@ -44,7 +48,8 @@ def main() -> None:
         case _:
             sys.exit(
                 "usage: python -m tests.bench [composition | three_debates | impairments | soak"
-                " | spectators | latency | destinations] ..."
+                " | spectators | latency | destinations"
+                " | recording] ..."
             )
 
 
