@@ -8,7 +8,7 @@ import { nativeDate, nativeEdge, nativePosition, playsBetterNatively, secondsAhe
 import { Qualities, SOUND_ALONE } from "./qualities.js";
 
 /**
- * @typedef {"loading"|"playing"|"stalled"|"offline"} PlayerState
+ * @typedef {"loading"|"playing"|"stalled"|"offline"|"finished"} PlayerState `finished`: the stream says that it is over
  * @typedef {"live"|"rewound"|"over"} Mode `over`: the whole of a programme that has ended
  * @typedef {{live?: string|null, dvr?: string|null, vod?: string|null, begin?: number}} Programme
  *   playlists, and when it began, in milliseconds since the epoch
@@ -333,7 +333,7 @@ export class Player {
   #fail(detail) {
     if (this.#mode !== "live") this.#from = this.date ?? this.#from;
     this.#close();
-    this.#say("offline", detail);
+    this.#say(detail === "ended" ? "finished" : "offline", detail);
     this.#retry = setTimeout(() => this.#open(), RETRY_MILLISECONDS);
   }
 

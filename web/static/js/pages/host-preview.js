@@ -12,6 +12,7 @@ const MESSAGES = {
   playing: "",
   stalled: "host.preview_stalled",
   offline: "host.preview_loading",
+  finished: "host.preview_loading",
 };
 
 export class Preview {

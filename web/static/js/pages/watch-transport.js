@@ -83,6 +83,7 @@ export class Transport {
 
   #words() {
     if (this.#state === "offline") return this.#text("watch.offline");
+    if (this.#state === "finished") return this.#text("watch.finished");
     if (this.#state === "stalled") return this.#text("watch.stalled");
     return this.#state === "loading" ? this.#text("watch.loading") : "";
   }

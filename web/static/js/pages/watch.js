@@ -75,6 +75,8 @@ function open(programme) {
     onState: (playerState) => {
       state.player = playerState;
       render();
+      // Either the debate has ended or the server goes away for a moment: the room tells.
+      if (playerState === "finished") ask();
     },
   });
   Object.assign(window, { __player: player });
@@ -90,8 +92,11 @@ function take(now) {
   player?.update(programme);
   state.vod = now.vod !== null;
   if (now.phase === "ended" && state.phase === "live" && player) {
-    closing ??= setTimeout(close, LAST_WORDS_MILLISECONDS);
-    return;
+    if (state.player !== "finished") {
+      closing ??= setTimeout(close, LAST_WORDS_MILLISECONDS);
+      return;
+    }
+    close();
   }
   state.phase = now.phase;
   if (now.phase === "live" && now.hls && !player) {
@@ -119,7 +124,7 @@ function isDone() {
   return latest.state === "ready" || latest.state === "failed";
 }
 
-async function poll() {
+async function ask() {
   try {
     take(await api.room(room));
     state.away = false;
@@ -130,6 +135,10 @@ async function poll() {
     state.away = true;
     render();
   }
+}
+
+async function poll() {
+  await ask();
   if (state.away || !isDone()) setTimeout(poll, POLL_MILLISECONDS[state.phase]);
 }
 
