@@ -80,6 +80,8 @@ class NewRoom(BaseModel):
     proposition: Name
     opposition: Name
     destinations: Annotated[tuple[DestinationUrl, ...], Field(max_length=8)] = ()
+    isolated: bool = False
+    """Whether each debater's own tracks are kept beside the recording."""
 
 
 class Api:
@@ -127,7 +129,11 @@ class Api:
         if not self._settings.allow_private_destinations:
             refuse_private(body.destinations)
         room = await self._debates.create(
-            body.motion, body.proposition, body.opposition, body.destinations
+            body.motion,
+            body.proposition,
+            body.opposition,
+            body.destinations,
+            isolated=body.isolated,
         )
         links = self._all_links(request, room)
         if self._print_invites is not None:

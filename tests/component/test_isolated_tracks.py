@@ -78,11 +78,15 @@ async def record(folder: Path, seconds: int = 4) -> None:
     )
     tap = recorder.tap("proposition")
     recorder.start(Timeline(begin=BEGIN, start_wall=1_700_000_000.0, fps=30))
-    for number, data in enumerate(vp8.encode(30 * seconds)):
-        tap.take("camera", vp8.frame(data, number), BEGIN + 1 + number / 30)
+    pictures = vp8.encode(30 * seconds)
     for number, data in enumerate(opus(50 * seconds)):
+        while len(pictures) > 30 * seconds - number * 0.6:
+            shown = 30 * seconds - len(pictures)
+            tap.take("camera", vp8.frame(pictures.pop(0), shown), BEGIN + 1 + shown / 30)
         # The mapping slews by a little; the steps of the file must not.
         tap.take("microphone", sound_frame(data, number), BEGIN + 1 + number * 0.02002)
+    for left in range(30 * seconds - len(pictures), 30 * seconds):
+        tap.take("camera", vp8.frame(pictures.pop(0), left), BEGIN + 1 + left / 30)
     await recorder.stop(10)
 
 

@@ -70,13 +70,13 @@ def tracks(entries: list[Track]) -> bytes:
 
 
 def block(track: int, offset: int, data: bytes, *, keyframe: bool) -> bytes:
-    """A SimpleBlock; `offset` in ticks from its cluster's timestamp, 16 bits signed."""
+    """Return a SimpleBlock; `offset` in ticks from its cluster's timestamp, 16 bits signed."""
     flags = 0x80 if keyframe else 0
     return _element("A3", struct.pack(">BhB", 0x80 | track, offset, flags) + data)
 
 
 def cluster(ticks: int, blocks: list[bytes]) -> bytes:
-    """A whole cluster."""
+    """Return a whole cluster."""
     return _element("1F43B675", _number("E7", ticks) + b"".join(blocks))
 
 
@@ -90,7 +90,7 @@ def opus_head(channels: int = 2) -> bytes:
 
 
 def in_ticks(seconds: float) -> int:
-    """The nearest tick."""
+    """Return the nearest tick."""
     return round(Fraction(seconds) * TICKS)
 
 

@@ -122,7 +122,7 @@ class TrackFile:
             os.close(self._file)
 
     def told(self) -> dict[str, object]:
-        """What the sidecar tells of this file."""
+        """Return what the sidecar tells of this file."""
         return {"file": self.name, "tracks": [track.told() for track in self._tracks.values()]}
 
     def _begin(self, frame: IsolatedFrame, size: tuple[int, int] | None) -> _Track | None:

@@ -15,7 +15,7 @@
  * @typedef {{host: string, proposition: string, opposition: string, watch: string, hls: string}} Links
  * @typedef {{size: number, path: string}} QrDrawing an SVG path of the dark modules, in a square of `size` units
  * @typedef {Links & {qr: Record<"proposition"|"opposition"|"watch", QrDrawing>}} LinksWithCodes
- * @typedef {{motion: string, proposition: string, opposition: string, destinations: string[]}} NewRoom
+ * @typedef {{motion: string, proposition: string, opposition: string, destinations: string[], isolated: boolean}} NewRoom
  * @typedef {{scene: string, side?: Side, transition: "cut"|"move", note: string}} SceneChoice
  */
 
