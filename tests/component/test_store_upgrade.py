@@ -18,8 +18,8 @@ def room(room_id: str, *, isolated: bool) -> Room:
 
 
 @pytest.mark.parametrize("isolated", [False, True])
-async def test_the_option_is_kept(tmp_path: Path, isolated: bool) -> None:  # noqa: FBT001
-    store = Store(tmp_path / "rooms.sqlite3", Vault(InstallationKey.load(tmp_path / "key")))
+async def test_the_option_is_kept(tmp_path: Path, isolated: bool) -> None:
+    store = Store(tmp_path / "rooms.sqlite3", Vault(InstallationKey.load(tmp_path)))
     await store.start()
     await store.add(room("bcd", isolated=isolated))
 
@@ -28,7 +28,7 @@ async def test_the_option_is_kept(tmp_path: Path, isolated: bool) -> None:  # no
 
 
 async def test_rooms_of_an_older_database_have_no_isolated_tracks(tmp_path: Path) -> None:
-    path, vault = tmp_path / "rooms.sqlite3", Vault(InstallationKey.load(tmp_path / "key"))
+    path, vault = tmp_path / "rooms.sqlite3", Vault(InstallationKey.load(tmp_path))
     store = Store(path, vault)
     await store.start()
     await store.add(room("bcd", isolated=False))

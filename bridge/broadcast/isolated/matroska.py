@@ -57,7 +57,7 @@ def head() -> bytes:
 
 
 def tracks(entries: list[Track]) -> bytes:
-    """The field of the tracks, TRACKS_BYTES long; ValueError when they do not fit."""
+    """Return the field of the tracks, TRACKS_BYTES long; ValueError when they do not fit."""
     # Also with no track: a reader then sees a file without content, not a broken one.
     filled = _element("1654AE6B", b"".join(_entry(track) for track in entries))
     rest = TRACKS_BYTES - len(filled)

@@ -2,8 +2,9 @@
 
 from typing import Final
 
-_MOST_DRIFT: Final = 0.02
-"""Seconds by which steps of the sender's clock may leave where the programme plays the frame."""
+_MOST_DRIFT: Final = 0.01
+"""Seconds by which steps of the sender's clock may leave where the programme plays the frame: half
+of the 20 ms within which the tracks are to line up, the rest being the programme's own playout."""
 _TICK: Final = 0.0001
 
 
