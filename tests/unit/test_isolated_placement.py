@@ -20,7 +20,7 @@ def test_sound_that_drifted_is_set_anew() -> None:
     placement.place(0, 48_000, 1.0)
 
     assert placement.place(960, 48_000, 1.05) == 1.05
-    assert placement.place(1920, 48_000, 1.06) == pytest.approx(1.07)
+    assert placement.place(1920, 48_000, 1.065) == pytest.approx(1.07)
 
 
 def test_a_gap_stays_a_gap() -> None:
