@@ -157,3 +157,22 @@ async def test_a_disk_that_fails_ends_the_tracks_and_nothing_else(
     await record(tmp_path / "gone", seconds=1)
 
     assert "the isolated tracks have ended" in caplog.text
+
+
+async def test_what_is_not_taken_is_left_out_up_to_a_keyframe_and_counted(tmp_path: Path) -> None:
+    recorder = IsolatedRecorder(
+        RecordingConfig(folder=tmp_path, number=1, isolated=True),
+        PlayoutDelay(DELAY, 1.0),
+        FakeClock(),
+    )
+    tap = recorder.tap("proposition")
+    first, *_, last = vp8.encode(3)
+    # Closed: nothing is taken any more, as when the disk is behind.
+    await recorder.stop(1)
+    recorder.start(Timeline(begin=BEGIN, start_wall=0.0, fps=30))
+    tap.take("camera", vp8.frame(first, 0), BEGIN + 1)
+    tap.take("camera", vp8.frame(last, 1), BEGIN + 1.1)
+    await recorder.stop(5)
+
+    assert recorder.dropped == 2
+    assert json.loads((tmp_path / "isolated-1.json").read_text())["dropped"] == 2

@@ -63,7 +63,7 @@ class IsolatedRecorder:
 
     def __init__(self, config: RecordingConfig, delay: PlayoutDelay, clock: Clock) -> None:
         self.dropped = 0
-        """Frames left out because the disk was too slow."""
+        """Frames left out because the disk was too slow, or the tracks have ended."""
         self._folder = config.folder
         self._number = config.number
         self._delay = delay
