@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
@@ -108,7 +109,7 @@ def feed(made: MediaWindow, numbers: range, session: str = SESSION) -> None:
 
 PART = Fraction(2, 5)
 
-DEBATE = {
+DEBATE: dict[str, Any] = {
     "motion": "This house would rather be watched than read",
     "proposition": "Ada Lovelace",
     "opposition": "Éloïse Ångström",

@@ -13,6 +13,7 @@ from pydantic import JsonValue
 from bridge.aiortc_inside import receiving
 from bridge.broadcast.event_log import EventLog
 from bridge.broadcast.gallery import Gallery, Sources
+from bridge.broadcast.isolated.recorder import IsolatedRecorder, Timeline
 from bridge.broadcast.logo import read_logo
 from bridge.broadcast.media.caption import Caption
 from bridge.broadcast.media.encoder import EncoderSettings
@@ -104,6 +105,10 @@ class Broadcast:
         self._noted_scene: SceneKey | None = None
         self._noted_here: set[Side] = set()
         delay = PlayoutDelay(config.playout_delay_ms / 1000, config.max_playout_delay_ms / 1000)
+        recording = config.recording
+        self._isolated = (
+            IsolatedRecorder(recording, delay, clock) if recording and recording.isolated else None
+        )
         events = SeatEvents(changed=self._changed.set, lost=self._ask_to_rejoin, wants=self._want)
         self._seats = {
             side: Seat(
@@ -113,6 +118,7 @@ class Broadcast:
                 network=config.network,
                 on=events,
                 frame_rate=config.canvas.fps,
+                tap=self._isolated.tap(side.value) if self._isolated else None,
             )
             for side in Side
         }
@@ -211,6 +217,10 @@ class Broadcast:
         self._events = EventLog(self._clock, begin, self._rack.note)
         self._note("start", self._config.motion)
         programme.start(begin)
+        if self._isolated is not None:
+            self._isolated.start(
+                Timeline(begin=begin, start_wall=shape.start_wall, fps=settings.grid.fps)
+            )
         logger.info("programme %s starts", self._config.programme)
         reliever = Reliever(
             programme,
@@ -270,7 +280,7 @@ class Broadcast:
         ended = await asyncio.to_thread(on_air.programme.stop)
         if not ended:
             logger.error("the programme's threads did not end in time")
-        await on_air.rack.stop(_OUTPUT_DEADLINE)
+        await asyncio.gather(on_air.rack.stop(_OUTPUT_DEADLINE), self._stop_isolated())
         await self._link.report(self._state(on_air))
         await self._link.close()
         for task in (*tasks, *on_air.helping):
@@ -278,6 +288,10 @@ class Broadcast:
         await asyncio.gather(*tasks, *on_air.helping, return_exceptions=True)
         await asyncio.gather(*(seat.close() for seat in self._seats.values()))
         logger.info("programme %s has ended", self._config.programme)
+
+    async def _stop_isolated(self) -> None:
+        if self._isolated is not None:
+            await self._isolated.stop(_OUTPUT_DEADLINE)
 
     async def _report(self, on_air: _OnAir) -> None:
         """Report once a second and at each change, never more often than ten times a second."""

@@ -13,6 +13,7 @@ from bridge.broadcast.media.sources import AudioSource, SourceStatus, VideoSourc
 from bridge.broadcast.rtc.connection import Sinks
 from bridge.broadcast.rtc.ingest import FROZEN_AFTER, Ingest
 from bridge.broadcast.rtc.playout_delay import PlayoutDelay
+from bridge.broadcast.rtc.sinks import FrameTap
 from bridge.broadcast.wanted import Shown
 from bridge.clock import Clock
 from bridge.protocol.broadcast_config import ANYWHERE, NetworkConfig
@@ -51,6 +52,7 @@ class Seat:
         on: SeatEvents,
         network: NetworkConfig = ANYWHERE,
         frame_rate: int = 30,
+        tap: FrameTap | None = None,
     ) -> None:
         self.side = side
         self.camera = VideoSource(side.value)
@@ -68,7 +70,9 @@ class Seat:
         self._leaving: asyncio.Task[None] | None = None
         self._ingest = Ingest(
             side.value,
-            sinks=Sinks(camera=self.camera, microphone=self.microphone, screen=self.screen),
+            sinks=Sinks(
+                camera=self.camera, microphone=self.microphone, screen=self.screen, tap=tap
+            ),
             delay=delay,
             clock=clock,
             on_state=self._take_state,

@@ -74,6 +74,8 @@ class Room:
     started_at: float | None = None
     ended_at: float | None = None
     destinations: tuple[Destination, ...] = ()
+    isolated: bool = False
+    """Whether each debater's own tracks are kept beside the recording."""
 
     def name(self, side: Side) -> str:
         """Return the debater's name."""

@@ -48,6 +48,8 @@ class NewRoom(BaseModel):
     proposition: Name
     opposition: Name
     destinations: Annotated[tuple[NewDestination, ...], Field(max_length=MOST)] = ()
+    isolated: bool = False
+    """Whether each debater's own tracks are kept beside the recording."""
 
 
 class NewMarker(BaseModel):
@@ -106,7 +108,13 @@ class Api:
         addresses = tuple(item.address for item in body.destinations)
         if not self._settings.allow_private_destinations:
             refuse_private(addresses)
-        room = await self._debates.create(body.motion, body.proposition, body.opposition, addresses)
+        room = await self._debates.create(
+            body.motion,
+            body.proposition,
+            body.opposition,
+            addresses,
+            isolated=body.isolated,
+        )
         links = self._all_links(request, room)
         if self._print_invites is not None:
             self._print_invites(room, links)

@@ -84,7 +84,13 @@ class Debates:
         self.on_change: Callable[[str], None] = lambda _room: None
 
     async def create(
-        self, motion: str, proposition: str, opposition: str, destinations: tuple[str, ...]
+        self,
+        motion: str,
+        proposition: str,
+        opposition: str,
+        destinations: tuple[str, ...],
+        *,
+        isolated: bool = False,
     ) -> Room:
         """Make a debate and keep it."""
         room = Room(
@@ -93,6 +99,7 @@ class Debates:
             proposition=proposition,
             opposition=opposition,
             created_at=self._clock.wall(),
+            isolated=isolated,
             destinations=tuple(
                 Destination(id=secrets.token_hex(8), url=url) for url in destinations
             ),
@@ -300,7 +307,7 @@ class Debates:
             recording = None
             if folder is not None:
                 number = self._recordings.next_number(folder)
-                recording = RecordingConfig(folder=folder, number=number)
+                recording = RecordingConfig(folder=folder, number=number, isolated=room.isolated)
             # As it is now: destinations may have come and gone since.
             return self._configure(self._rooms[room.id], programme, recording)
 

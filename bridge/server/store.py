@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from sqlalchemy import URL, ForeignKey, String, event, select
+from sqlalchemy import URL, Connection, ForeignKey, String, event, false, inspect, select, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
@@ -38,6 +38,7 @@ class _RoomRow(_Base):
     created_at: Mapped[float]
     started_at: Mapped[float | None]
     ended_at: Mapped[float | None]
+    isolated: Mapped[bool] = mapped_column(server_default=false())
     destinations: Mapped[list[_DestinationRow]] = relationship(
         order_by=_DestinationRow.place, lazy="selectin", cascade="all, delete-orphan"
     )
@@ -56,9 +57,10 @@ class Store:
         event.listen(self._engine.sync_engine, "connect", _prepare_connection)
 
     async def start(self) -> None:
-        """Make the tables where there are none."""
+        """Make the tables where there are none, and what older ones lack."""
         async with self._engine.begin() as connection:
             await connection.run_sync(_Base.metadata.create_all)
+            await connection.run_sync(_add_missing_columns)
 
     async def stop(self) -> None:
         """Close the database."""
@@ -73,6 +75,7 @@ class Store:
             opposition=room.opposition,
             phase=room.phase.value,
             created_at=room.created_at,
+            isolated=room.isolated,
             destinations=[
                 _DestinationRow(id=item.id, place=place, sealed_url=self._vault.seal(item.url))
                 for place, item in enumerate(room.destinations)
@@ -140,10 +143,17 @@ class Store:
             created_at=row.created_at,
             started_at=row.started_at,
             ended_at=row.ended_at,
+            isolated=row.isolated,
             destinations=tuple(
                 Destination(item.id, self._vault.open(item.sealed_url)) for item in row.destinations
             ),
         )
+
+
+def _add_missing_columns(connection: Connection) -> None:
+    """Bring a database of an earlier version up to this one; what it holds stays."""
+    if "isolated" not in {column["name"] for column in inspect(connection).get_columns("rooms")}:
+        connection.execute(text("ALTER TABLE rooms ADD COLUMN isolated BOOLEAN NOT NULL DEFAULT 0"))
 
 
 def _prepare_connection(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:

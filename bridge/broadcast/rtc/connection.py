@@ -22,7 +22,7 @@ from bridge.broadcast.rtc.clock_mapping import ClockMapping
 from bridge.broadcast.rtc.offer import MAX_CANDIDATES, Offer, hint_bit_rate, usable_candidate
 from bridge.broadcast.rtc.playout_delay import PlayoutDelay
 from bridge.broadcast.rtc.receive_bitrate import ReceiveBitrate
-from bridge.broadcast.rtc.sinks import AudioSink, VideoSink
+from bridge.broadcast.rtc.sinks import AudioSink, FrameTap, VideoSink
 from bridge.broadcast.rtc.tracks import (
     CAMERA,
     MICROPHONE,
@@ -52,6 +52,8 @@ class Sinks:
     microphone: AudioSink
     screen: VideoSink | None
     """None: the screen is not received."""
+    tap: FrameTap | None = None
+    """Gets every frame as it came; None: nobody keeps them."""
 
 
 class IngestConnection:
@@ -91,6 +93,7 @@ class IngestConnection:
             clock=clock,
             delay=delay,
             on_send_time=self._take_send_time,
+            tap=sinks.tap,
         )
         receiving.install()
         self._peer = RTCPeerConnection(

@@ -6,6 +6,8 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from bridge.broadcast.rtc.frames import EncodedFrame
+
 
 class VideoSink(Protocol):
     """Holds the newest picture."""
@@ -24,4 +26,12 @@ class AudioSink(Protocol):
         The first would be heard at `due`, in monotonic seconds, without delay.
         Blocks come in order. Where the next does not begin at the last one's end, nothing was sent.
         """
+        ...
+
+
+class FrameTap(Protocol):
+    """Gets a debater's frames as they came, before they are decoded."""
+
+    def take(self, track: str, frame: EncodedFrame, due: float) -> None:
+        """Take a frame of `track`; `due` as for AudioSink. Loop-side; never blocks."""
         ...

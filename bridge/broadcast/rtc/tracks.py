@@ -12,7 +12,7 @@ from bridge.broadcast.rtc.clock_mapping import ClockMapping
 from bridge.broadcast.rtc.frames import DecoderCounters, EncodedFrame
 from bridge.broadcast.rtc.playout_delay import PlayoutDelay
 from bridge.broadcast.rtc.receiver import TrackCounters, TrackReceiver
-from bridge.broadcast.rtc.sinks import AudioSink, VideoSink
+from bridge.broadcast.rtc.sinks import AudioSink, FrameTap, VideoSink
 from bridge.broadcast.rtc.video_decoder import VideoDecoder
 from bridge.clock import Clock
 
@@ -48,6 +48,8 @@ class TrackContext:
     delay: PlayoutDelay
     on_send_time: Callable[[int, int], None]
     """Gets each packet's abs-send-time and size."""
+    tap: FrameTap | None = None
+    """Gets each frame as it came."""
 
 
 class _Decoder(Protocol):
@@ -110,6 +112,8 @@ class Track(ABC, Generic[D]):
         due = mapping.due(self.name, frame.timestamp)
         now = self._context.clock.monotonic()
         self._context.delay.note(f"{self._context.leg}/{self.name}", now - due, now)
+        if self._context.tap is not None:
+            self._context.tap.take(self.name, frame, due)
         decoder = self._running_decoder()
         if decoder is not None:
             self._feed(decoder, frame, due)

@@ -17,7 +17,7 @@
  * @typedef {{size: number, path: string}} QrDrawing an SVG path of the dark modules, in a square of `size` units
  * @typedef {Links & {qr: Record<"proposition"|"opposition"|"watch", QrDrawing>}} LinksWithCodes
  * @typedef {{url: string}|{platform: string, key: string}} NewDestination
- * @typedef {{motion: string, proposition: string, opposition: string, destinations: NewDestination[]}} NewRoom
+ * @typedef {{motion: string, proposition: string, opposition: string, destinations: NewDestination[], isolated: boolean}} NewRoom
  * @typedef {{ok: boolean, state: string, detail: string, sent_bytes: number}} TrialReport
  * @typedef {{scene: string, side?: Side, transition: "cut"|"move", note: string}} SceneChoice
  */

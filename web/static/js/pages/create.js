@@ -83,7 +83,8 @@ function checkedBody() {
     sound = report(field, part(row, ".field-error", HTMLElement), fault) && sound;
     if (destination) destinations.push(destination);
   }
-  return sound ? { motion, proposition, opposition, destinations } : null;
+  const { checked: isolated } = one("#isolated", HTMLInputElement);
+  return sound ? { motion, proposition, opposition, destinations, isolated } : null;
 }
 
 let destinationCount = 0;

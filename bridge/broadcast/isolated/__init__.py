@@ -1,0 +1,1 @@
+"""Each debater's own picture and sound, kept as they came."""
