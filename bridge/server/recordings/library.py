@@ -229,6 +229,7 @@ class RecordingLibrary:
         self._queue.put_nowait(entry.id)
 
     async def _finish_in_turn(self) -> None:
+        await self._derive_missing()
         while True:
             recording = await self._queue.get()
             try:
@@ -238,6 +239,16 @@ class RecordingLibrary:
                 logger.exception("recordings: %s is left as it is", recording)
             finally:
                 self._queue.task_done()
+
+    async def _derive_missing(self) -> None:
+        """Make what earlier versions did not make, or a crash left out, beside finished films."""
+        for entry in list(self._journals.values()):
+            folder = self._folder / entry.id
+            if entry.state is not RecordingState.READY:
+                continue
+            if await asyncio.to_thread(derived.missing, folder):
+                await derived.derive(folder, self._ffmpeg)
+                await self._look(entry)
 
     async def _finish_one(self, recording: str) -> None:
         folder = self._folder / recording
