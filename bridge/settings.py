@@ -150,6 +150,16 @@ class Settings(BaseSettings):
     """Send nothing to private addresses that browsers name: nobody explores our LAN that way."""
     allow_private_destinations: bool = False
     """Let hosts push RTMP to private and loopback addresses. For tests and closed networks."""
+    s3_bucket: str | None = None
+    """Copy finished recordings to this bucket of Amazon S3, or of a store that speaks its protocol.
+    Nothing is deleted there."""
+    s3_prefix: str = ""
+    """Folder in the bucket."""
+    s3_endpoint: str | None = None
+    """Address of the store, `https://...`. Default: Amazon's."""
+    s3_region: str = "us-east-1"
+    s3_access_key: SecretStr | None = None
+    s3_secret_key: SecretStr | None = None
     retention_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
     """Delete recordings so many days after their debate. Default: keep them."""
     dvr: bool = True
@@ -197,6 +207,13 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _bucket_has_keys(self) -> Self:
+        if self.s3_bucket and not (self.s3_access_key and self.s3_secret_key):
+            message = "a bucket needs s3_access_key and s3_secret_key"
+            raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
     def _servers_can_be_used(self) -> Self:
         for name, urls, shape in (
             ("stun_urls", self.stun_urls, _STUN_URL),
@@ -218,7 +235,7 @@ class Settings(BaseSettings):
     @property
     def secrets(self) -> tuple[str, ...]:
         """What must never be logged."""
-        hidden = (self.turn_secret, self.turn_password)
+        hidden = (self.turn_secret, self.turn_password, self.s3_access_key, self.s3_secret_key)
         return tuple(secret.get_secret_value() for secret in hidden if secret is not None)
 
     @property

@@ -35,6 +35,7 @@ from bridge.server.presence import Presence
 from bridge.server.problems import add_safe_headers, error_middleware
 from bridge.server.recordings.ffmpeg import find_ffmpeg
 from bridge.server.recordings.library import RecordingLibrary
+from bridge.server.recordings.offsite import Offsite, OffsiteAddress
 from bridge.server.recordings.routes import RecordingRoutes
 from bridge.server.secrets import InstallationKey, Vault
 from bridge.server.signalling import Signalling
@@ -63,6 +64,8 @@ class Parts:
     signalling: Signalling
     signer: TokenSigner
     key: InstallationKey
+    offsite: Offsite | None
+    """None: finished recordings are not copied."""
     store: Store
     spares: Spares
     addresses: Addresses
@@ -198,6 +201,7 @@ def _make_parts(settings: Settings, clock: Clock, command: Sequence[str], *, war
         withheld=recordings.withheld,
     )
     recordings.on_deleted = origin.delete
+    offsite = _offsite(settings, recordings)
     lane = Lane(Routes(origin), max_held=settings.max_held_requests)
     spares = Spares(command, warm=warm)
     debates = Debates(
@@ -229,10 +233,27 @@ def _make_parts(settings: Settings, clock: Clock, command: Sequence[str], *, war
         signalling=signalling,
         signer=signer,
         key=key,
+        offsite=offsite,
         store=store,
         spares=spares,
         addresses=Addresses(),
     )
+
+
+def _offsite(settings: Settings, recordings: RecordingLibrary) -> Offsite | None:
+    if settings.s3_bucket is None or not settings.s3_access_key or not settings.s3_secret_key:
+        return None
+    address = OffsiteAddress(
+        bucket=settings.s3_bucket,
+        prefix=settings.s3_prefix.strip("/"),
+        endpoint=settings.s3_endpoint,
+        region=settings.s3_region,
+        access_key=settings.s3_access_key.get_secret_value(),
+        secret_key=settings.s3_secret_key.get_secret_value(),
+    )
+    offsite = Offsite(address, files=recordings.paths, on_copied=recordings.note_copy)
+    recordings.on_ready = offsite.put
+    return offsite
 
 
 def _upload_check(parts: Parts) -> Callable[[str, str], None]:
@@ -259,6 +280,8 @@ async def _life(app: web.Application) -> AsyncIterator[None]:
     await parts.store.start()
     live = await parts.store.in_phase(Phase.LIVE)
     await parts.recordings.start(on_air=[room.id for room in live])
+    if parts.offsite is not None:
+        parts.offsite.start()
     parts.origin.start()
     for room in live:
         await parts.origin.restore(room.id)
@@ -267,5 +290,7 @@ async def _life(app: web.Application) -> AsyncIterator[None]:
     await parts.debates.end_all()
     await parts.origin.stop()
     await parts.spares.stop()
+    if parts.offsite is not None:
+        await parts.offsite.stop()
     await parts.recordings.stop()
     await parts.store.stop()

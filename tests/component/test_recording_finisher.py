@@ -16,6 +16,7 @@ from bridge.server.recordings.journal import load, save
 from bridge.server.recordings.library import RecordingLibrary
 from bridge.server.recordings.model import RecordingEntry, RecordingState
 from tests import media
+from tests.helpers import until
 
 ROOM = Room(id="room1", motion="Cars should go", proposition="A", opposition="B", created_at=0.0)
 FINISHED = sorted(["programme.mp4", "recording.json", *derived.DERIVED_FILES])
@@ -225,3 +226,24 @@ def test_mending_twice_changes_nothing_more(tmp_path: Path) -> None:
     assert size == len(_recorded(2))
     assert len(finisher.mend(tmp_path)) == 1
     assert part.stat().st_size == size
+
+
+async def test_a_recording_is_offered_for_its_copy_until_there_is_one(tmp_path: Path) -> None:
+    library = _library(tmp_path)
+    offered: list[str] = []
+    library.on_ready = offered.append
+    entry, _ = await _finish(library, _recorded(2))
+    assert offered == [entry.id]
+    assert {path.name for path in library.paths(entry.id)} >= {"programme.mp4", "sound.m4a"}
+    again = _library(tmp_path)
+    again.on_ready = offered.append
+    await again.start()
+    await until(lambda: len(offered) == 2, "it is offered again")
+    await again.note_copy(entry.id)
+    await again.stop()
+    last = _library(tmp_path)
+    last.on_ready = offered.append
+    await last.start()
+    await last.wait_idle()
+    await last.stop()
+    assert len(offered) == 2

@@ -31,6 +31,8 @@ class Journal(BaseModel):
     state: RecordingState = RecordingState.RECORDING
     duration: float | None = None
     reason: str = ""
+    copied: bool = False
+    """Whether the copy in another place is complete."""
 
 
 def load(folder: Path) -> Journal:

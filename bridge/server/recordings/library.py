@@ -74,6 +74,8 @@ class RecordingLibrary:
         self._tasks: tuple[asyncio.Task[None], ...] = ()
         self.on_deleted: Callable[[str], Awaitable[None]] = _nothing_else
         """Gets the room of a recording that has been deleted."""
+        self.on_ready: Callable[[str], None] = _nobody_waits
+        """Gets each recording that is ready and not copied yet."""
 
     async def start(self, on_air: Collection[str] = ()) -> None:
         """Read what is on the disk and begin to finish what a crash left.
@@ -154,6 +156,17 @@ class RecordingLibrary:
         """Whether a debate that is over may be seen by its host alone."""
         of_room = [entry for entry in self._journals.values() if entry.room == room]
         return any(entry.access is Access.HOST for entry in of_room)
+
+    def paths(self, recording: str) -> list[Path]:
+        """Return all that can be downloaded of a recording; nothing when it is gone."""
+        entry = self._journals.get(recording)
+        return [file.path for file in self._shelf(entry).files] if entry else []
+
+    async def note_copy(self, recording: str) -> None:
+        """Note that its copy in another place is complete. Raises OSError."""
+        entry = self._journals.get(recording)
+        if entry is not None:
+            await self._settle(self._folder / recording, entry.model_copy(update={"copied": True}))
 
     async def change(
         self, recording: str, *, title: str | None = None, access: Access | None = None
@@ -249,6 +262,8 @@ class RecordingLibrary:
             if await asyncio.to_thread(derived.missing, folder):
                 await derived.derive(folder, self._ffmpeg)
                 await self._look(entry)
+            if not entry.copied:
+                self.on_ready(entry.id)
 
     async def _finish_one(self, recording: str) -> None:
         folder = self._folder / recording
@@ -272,6 +287,7 @@ class RecordingLibrary:
         # As it is now: its host may have renamed it meanwhile.
         await self._settle(folder, self._journals[recording].model_copy(update=ready))
         await asyncio.to_thread(finisher.drop_parts, folder)
+        self.on_ready(recording)
         logger.info("recordings: %s is ready, %.1f s", recording, duration)
 
     async def _seal(self, folder: Path, entry: Journal) -> None:
@@ -352,6 +368,10 @@ def _read_shelf(folder: Path, entry: Journal) -> _Shelf:
     own = folder / entry.id
     ready = entry.state is RecordingState.READY
     return _Shelf(shelf.files(own, entry.state), shelf.chapters(own) if ready else ())
+
+
+def _nobody_waits(_recording: str) -> None:
+    """Stand in until somebody wants to know."""
 
 
 async def _nothing_else(_room: str) -> None:
