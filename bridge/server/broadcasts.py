@@ -184,15 +184,24 @@ class BroadcastRun:
 
     async def _run_once(self) -> str:
         """Be on air with one process; returns how it ended. Raises OSError."""
-        config = self._configure()
         process = self._process = await self._spares.take()
         if self._ending.is_set():
             await end(process)
         else:
-            await tell(process, config)
-            self._told = process
+            await self._tell(process)
         code = await process.wait()
         return f"was killed by signal {-code}" if code < 0 else f"ended with {code}"
+
+    async def _tell(self, process: Process) -> None:
+        """Configure it as things are now. Raises OSError, and ends it then."""
+        try:
+            config = self._configure()
+        except OSError:
+            await end(process)
+            raise
+        # `tell` writes before anything else can run: no order falls in between.
+        self._told = process
+        await tell(process, config)
 
     async def _pause(self, early_deaths: int) -> None:
         if early_deaths <= 1:

@@ -142,7 +142,7 @@ class Debates:
 
     async def rehearse(self, room_id: str) -> Room:
         """Start the programme for the host's eyes only. Raises ConflictError when not waiting."""
-        async with self._lock(room_id):
+        async with self.lock(room_id):
             room = await self.find(room_id)
             if room.phase is not Phase.WAITING:
                 room.check_step(Phase.LIVE)
@@ -153,7 +153,7 @@ class Debates:
 
     async def start(self, room_id: str) -> Room:
         """Go on air. Raises ConflictError when on air already or ended."""
-        async with self._lock(room_id):
+        async with self.lock(room_id):
             (await self.find(room_id)).check_step(Phase.LIVE)
             await self._end_run(room_id)
             room = await self._store.step(room_id, Phase.LIVE, self._clock.wall())
@@ -164,7 +164,7 @@ class Debates:
 
     async def stop(self, room_id: str) -> Room:
         """End the rehearsal if there is one, or else the debate. Raises ConflictError."""
-        async with self._lock(room_id):
+        async with self.lock(room_id):
             room = await self.find(room_id)
             if room.phase is Phase.WAITING and room_id in self._runs:
                 await self._end_run(room_id)
@@ -362,7 +362,8 @@ class Debates:
             self._unrecorded.pop(room_id, None)
             self._recordings.finish(room_id)
 
-    def _lock(self, room_id: str) -> asyncio.Lock:
+    def lock(self, room_id: str) -> asyncio.Lock:
+        """Return what makes changes of one debate wait for each other."""
         return self._locks.setdefault(room_id, asyncio.Lock())
 
 

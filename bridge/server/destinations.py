@@ -34,26 +34,28 @@ class Destinations:
 
         Raises ConflictError when the debate is over, has it already, or has `MOST`.
         """
-        room = await self._open(room_id)
-        if any(item.url == url for item in room.destinations):
-            message = "This destination is there already."
-            raise ConflictError(message, code="destination_twice")
-        if len(room.destinations) >= MOST:
-            message = f"A debate has {MOST} destinations at most. Remove one first."
-            raise ConflictError(message, code="destination_limit")
-        added = Destination(id=secrets.token_hex(8), url=url)
-        await self._store.add_destination(room_id, added, place=len(room.destinations))
-        await self._debates.send_to(room_id, (*room.destinations, added))
+        async with self._debates.lock(room_id):
+            room = await self._open(room_id)
+            if any(item.url == url for item in room.destinations):
+                message = "This destination is there already."
+                raise ConflictError(message, code="destination_twice")
+            if len(room.destinations) >= MOST:
+                message = f"A debate has {MOST} destinations at most. Remove one first."
+                raise ConflictError(message, code="destination_limit")
+            added = Destination(id=secrets.token_hex(8), url=url)
+            await self._store.add_destination(room_id, added, place=len(room.destinations))
+            await self._debates.send_to(room_id, (*room.destinations, added))
         logger.info("room %s: destination %s added: %s", room_id, added.id, mask_url(url))
         return added
 
     async def remove(self, room_id: str, destination: str) -> None:
         """Push there no longer. Raises NotFoundError, ConflictError when the debate is over."""
-        room = await self._open(room_id)
-        removed = _find(room, destination)
-        await self._store.remove_destination(removed.id)
-        left = tuple(item for item in room.destinations if item.id != removed.id)
-        await self._debates.send_to(room_id, left)
+        async with self._debates.lock(room_id):
+            room = await self._open(room_id)
+            removed = _find(room, destination)
+            await self._store.remove_destination(removed.id)
+            left = tuple(item for item in room.destinations if item.id != removed.id)
+            await self._debates.send_to(room_id, left)
         logger.info("room %s: destination %s removed", room_id, removed.id)
 
     async def retry(self, room_id: str, destination: str) -> None:

@@ -182,6 +182,9 @@ function renderFiles(row, recording) {
   const playable = recording.state === "ready";
   show(part(row, "play-button"), playable);
   part(row, "play").disabled = !playable;
+  // There it plays by HLS, with the rewind bar, also while the film is being finished.
+  part(row, "watch").href = `/watch/${recording.room}`;
+  show(part(row, "watch"), recording.access !== "host");
   show(part(row, "downloads"), recording.files.length > 0);
   const chapters = part(row, "chapters");
   show(chapters, recording.chapters.length > 1);
