@@ -155,7 +155,8 @@ async def test_no_view_tells_a_destinations_key(hall):
     host = await hall.seat(Role.HOST)
     await hall.seat(Role.PROPOSITION)
     await until(lambda: host.rooms, "the host is told")
-    assert host.room.host.destinations[0].label == "rtmp://live.example.com/•••"
+    view = host.room.host.destinations[0]
+    assert (view.label, view.address) == ("live.example.com", "rtmp://live.example.com/•••")
     assert "key-1" not in host.room.model_dump_json()
 
 
