@@ -73,6 +73,14 @@ def child(data: bytes, *path: str) -> Box | None:
     return found
 
 
+def body(data: bytes, *path: str) -> bytes:
+    """Content of the first box at `path`, as `child` finds it. Raises ValueError without one."""
+    box = child(data, *path)
+    if box is None:
+        raise ValueError(path)
+    return data[box.body : box.end]
+
+
 def file_boxes(path: Path) -> Iterator[Box]:
     """Whole top-level boxes of a file, in order; a torn last one is not among them."""
     with path.open("rb") as file:
@@ -187,7 +195,8 @@ def _content(file: BinaryIO, box: Box) -> bytes:
     return file.read(box.end - box.start)
 
 
-def _u32(data: bytes, position: int) -> int:
+def u32(data: bytes, position: int) -> int:
+    """Read four bytes as an unsigned number."""
     return int.from_bytes(data[position : position + 4], "big")
 
 
@@ -202,8 +211,8 @@ def _timescales(moov: bytes) -> dict[int, int]:
         tkhd, mdhd = child(content, "trak", "tkhd"), child(content, "trak", "mdia", "mdhd")
         if tkhd is None or mdhd is None:
             continue
-        track = _u32(content, tkhd.body + (20 if content[tkhd.body] else 12))
-        timescale = _u32(content, mdhd.body + (20 if content[mdhd.body] else 12))
+        track = u32(content, tkhd.body + (20 if content[tkhd.body] else 12))
+        timescale = u32(content, mdhd.body + (20 if content[mdhd.body] else 12))
         if timescale:
             result[track] = timescale
     return result
@@ -211,7 +220,7 @@ def _timescales(moov: bytes) -> dict[int, int]:
 
 def _header_duration(content: bytes, header: Box) -> Fraction:
     wide = bool(content[header.body])
-    timescale = _u32(content, header.body + (20 if wide else 12))
+    timescale = u32(content, header.body + (20 if wide else 12))
     start = header.body + (24 if wide else 16)
     if not timescale:
         message = "the movie header has no timescale"
@@ -229,7 +238,7 @@ def _runs(moof: bytes) -> Iterator[_Run]:
         tfhd, tfdt = child(content, "traf", "tfhd"), child(content, "traf", "tfdt")
         if tfhd is None or tfdt is None:
             continue
-        track, default = _u32(content, tfhd.body + 4), _default_duration(content, tfhd)
+        track, default = u32(content, tfhd.body + 4), _default_duration(content, tfhd)
         wide = 8 if content[tfdt.body] else 4
         start = int.from_bytes(content[tfdt.body + 4 : tfdt.body + 4 + wide], "big")
         inner = next(boxes(content))
@@ -243,27 +252,27 @@ def _runs(moof: bytes) -> Iterator[_Run]:
 
 
 def _default_duration(traf: bytes, tfhd: Box) -> int:
-    flags = _u32(traf, tfhd.body) & 0xFFFFFF
+    flags = u32(traf, tfhd.body) & 0xFFFFFF
     position = tfhd.body + 8
     for flag, size in _TFHD_FIELDS:
         if not flags & flag:
             continue
         if flag == _TFHD_DEFAULT_DURATION:
-            return _u32(traf, position)
+            return u32(traf, position)
         position += size
     return 0
 
 
 def _run_length(traf: bytes, trun: Box, default: int) -> tuple[int, int]:
     """Return the samples of a `trun` and the sum of their durations, in ticks."""
-    flags = _u32(traf, trun.body) & 0xFFFFFF
+    flags = u32(traf, trun.body) & 0xFFFFFF
     position = trun.body + 8
     position += 4 * bool(flags & _TRUN_DATA_OFFSET) + 4 * bool(flags & _TRUN_FIRST_FLAGS)
     per_sample = 4 * sum(bool(flags & field) for field in _TRUN_SAMPLE_FIELDS)
-    count = _u32(traf, trun.body + 4)
+    count = u32(traf, trun.body + 4)
     if position + count * per_sample > trun.end:
         message = "a trun box is shorter than its samples"
         raise InputError(message, code="mp4")
     if not flags & _TRUN_DURATION:
         return count, count * default
-    return count, sum(_u32(traf, position + index * per_sample) for index in range(count))
+    return count, sum(u32(traf, position + index * per_sample) for index in range(count))

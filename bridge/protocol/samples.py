@@ -69,12 +69,12 @@ def _traks(moov: bytes) -> Iterator[bytes]:
 
 def _kinds(moov: bytes) -> Iterator[tuple[int, str]]:
     for trak in _traks(moov):
-        tkhd = _body(trak, "tkhd")
-        yield _u32(tkhd, 20 if tkhd[0] else 12), _handler(trak)
+        tkhd = boxes.body(trak, "trak", "tkhd")
+        yield boxes.u32(tkhd, 20 if tkhd[0] else 12), _handler(trak)
 
 
 def _handler(trak: bytes) -> str:
-    return _body(trak, "mdia", "hdlr")[8:12].decode("latin-1")
+    return boxes.body(trak, "trak", "mdia", "hdlr")[8:12].decode("latin-1")
 
 
 def _runs(moof: bytes, start: int, kinds: Mapping[int, str]) -> Iterator[tuple[str, Extent]]:
@@ -86,14 +86,14 @@ def _runs(moof: bytes, start: int, kinds: Mapping[int, str]) -> Iterator[tuple[s
         tfhd, trun = boxes.child(content, "traf", "tfhd"), boxes.child(content, "traf", "trun")
         if tfhd is None or trun is None:
             continue
-        kind = kinds.get(_u32(content, tfhd.body + 4), "")
+        kind = kinds.get(boxes.u32(content, tfhd.body + 4), "")
         offset, length = _run_extent(content[trun.body : trun.end])
         yield kind, (start + offset, length)
 
 
 def _run_extent(trun: bytes) -> Extent:
     """Offset from the start of the moof, and the sum of the sizes."""
-    flags, count = _u32(trun, 0) & 0xFFFFFF, _u32(trun, 4)
+    flags, count = boxes.u32(trun, 0) & 0xFFFFFF, boxes.u32(trun, 4)
     if not flags & _DATA_OFFSET or not flags & _SIZE:
         message = "a fragment that tells no sizes is none of ours"
         raise InputError(message, code="mp4")
@@ -101,17 +101,17 @@ def _run_extent(trun: bytes) -> Extent:
     position = 12 + 4 * bool(flags & _FIRST_FLAGS)
     fields = [field for field in (_DURATION, _SIZE, _FLAGS, _COMPOSITION) if flags & field]
     step, at = 4 * len(fields), 4 * fields.index(_SIZE)
-    return offset, sum(_u32(trun, position + step * index + at) for index in range(count))
+    return offset, sum(boxes.u32(trun, position + step * index + at) for index in range(count))
 
 
 def _samples(trak: bytes) -> Iterator[Extent]:
     """Sizes of `stsz`, laid out in chunks as `stsc` and `stco` or `co64` say."""
-    stsz = _body(trak, "mdia", "minf", "stbl", "stsz")
-    same, count = _u32(stsz, 4), _u32(stsz, 8)
+    stsz = boxes.body(trak, "trak", "mdia", "minf", "stbl", "stsz")
+    same, count = boxes.u32(stsz, 4), boxes.u32(stsz, 8)
     sizes = [same] * count if same else list(struct.unpack_from(f">{count}I", stsz, 12))
     chunks = _chunk_offsets(trak)
-    stsc = _body(trak, "mdia", "minf", "stbl", "stsc")
-    rules = [struct.unpack_from(">III", stsc, 8 + 12 * n)[:2] for n in range(_u32(stsc, 4))]
+    stsc = boxes.body(trak, "trak", "mdia", "minf", "stbl", "stsc")
+    rules = [struct.unpack_from(">III", stsc, 8 + 12 * n)[:2] for n in range(boxes.u32(stsc, 4))]
     sample = rule = 0
     for chunk, offset in enumerate(chunks, start=1):
         while rule + 1 < len(rules) and rules[rule + 1][0] <= chunk:
@@ -125,16 +125,5 @@ def _samples(trak: bytes) -> Iterator[Extent]:
 def _chunk_offsets(trak: bytes) -> tuple[int, ...]:
     stbl = ("mdia", "minf", "stbl")
     wide = boxes.child(trak, "trak", *stbl, "co64") is not None
-    table = _body(trak, *stbl, "co64" if wide else "stco")
-    return struct.unpack_from(f">{_u32(table, 4)}{'Q' if wide else 'I'}", table, 8)
-
-
-def _body(trak: bytes, *path: str) -> bytes:
-    box = boxes.child(trak, "trak", *path)
-    if box is None:
-        raise ValueError(path)
-    return trak[box.body : box.end]
-
-
-def _u32(data: bytes, position: int) -> int:
-    return int.from_bytes(data[position : position + 4])
+    table = boxes.body(trak, "trak", *stbl, "co64" if wide else "stco")
+    return struct.unpack_from(f">{boxes.u32(table, 4)}{'Q' if wide else 'I'}", table, 8)

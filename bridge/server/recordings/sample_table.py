@@ -88,7 +88,7 @@ def read_tables(path: Path) -> list[SampleTable]:
     try:
         if outer is None or header is None:
             raise ValueError(path.name)
-        timescale = _u32(moov, header.body + (20 if moov[header.body] else 12))
+        timescale = boxes.u32(moov, header.body + (20 if moov[header.body] else 12))
         traks = [box for box in boxes.boxes(moov, outer.body, outer.end) if box.kind == "trak"]
         return [_table(moov[trak.start : trak.end], timescale) for trak in traks]
     except (ValueError, IndexError, ZeroDivisionError, struct.error) as error:
@@ -126,12 +126,12 @@ def _moov(path: Path) -> bytes:
 
 
 def _table(trak: bytes, movie_timescale: int) -> SampleTable:
-    mdhd = _body(trak, "mdia", "mdhd")
-    timescale = _u32(mdhd, 20 if mdhd[0] else 12)
-    runs, count, length = _runs(_body(trak, "mdia", "minf", "stbl", "stts"))
+    mdhd = boxes.body(trak, "trak", "mdia", "mdhd")
+    timescale = boxes.u32(mdhd, 20 if mdhd[0] else 12)
+    runs, count, length = _runs(boxes.body(trak, "trak", "mdia", "minf", "stbl", "stts"))
     begin = _shift(trak, timescale, movie_timescale)
     return SampleTable(
-        kind=_body(trak, "mdia", "hdlr")[8:12].decode("latin-1"),
+        kind=boxes.body(trak, "trak", "mdia", "hdlr")[8:12].decode("latin-1"),
         count=count,
         begin=begin,
         end=begin + Fraction(length, timescale),
@@ -145,7 +145,7 @@ def _runs(stts: bytes) -> tuple[list[_Run], int, int]:
     """Return the runs, the number of samples and the length of all in ticks."""
     runs = []
     sample = ticks = 0
-    for index in range(_u32(stts, 4)):
+    for index in range(boxes.u32(stts, 4)):
         count, delta = struct.unpack_from(">II", stts, 8 + 8 * index)
         runs.append(_Run(sample, ticks, delta))
         sample += count
@@ -161,7 +161,7 @@ def _shift(trak: bytes, timescale: int, movie_timescale: int) -> Fraction:
     elst = trak[box.body : box.end]
     entry = struct.Struct(">QqI" if elst[0] else ">IiI")
     empty = Fraction(0)
-    for index in range(_u32(elst, 4)):
+    for index in range(boxes.u32(elst, 4)):
         duration, media_time, _rate = entry.unpack_from(elst, 8 + index * entry.size)
         if media_time != _EMPTY_EDIT:
             return empty - Fraction(media_time, timescale)
@@ -172,17 +172,6 @@ def _shift(trak: bytes, timescale: int, movie_timescale: int) -> Fraction:
 def _keyframes(trak: bytes) -> Sequence[int]:
     if boxes.child(trak, "trak", "mdia", "minf", "stbl", "stss") is None:
         return ()
-    stss = _body(trak, "mdia", "minf", "stbl", "stss")
+    stss = boxes.body(trak, "trak", "mdia", "minf", "stbl", "stss")
     # Samples count from 1 there.
     return array("q", (sample - 1 for (sample,) in struct.iter_unpack(">I", stss[8:])))
-
-
-def _body(trak: bytes, *path: str) -> bytes:
-    box = boxes.child(trak, "trak", *path)
-    if box is None:
-        raise ValueError(path)
-    return trak[box.body : box.end]
-
-
-def _u32(data: bytes, position: int) -> int:
-    return int.from_bytes(data[position : position + 4], "big")
