@@ -150,7 +150,8 @@ def verify(
     """Say whether a recording is what it was when it was made. Exits with 1 when it is not."""
     finding = check_recording(file, manifest, key)
     typer.echo(f"{file}: {finding.words}")
-    typer.echo(f"signed by {finding.signer}")
+    compared = "" if key else "; whose key that is was not checked: see --key"
+    typer.echo(f"signed by {finding.signer}{compared}")
     raise typer.Exit(0 if finding.unaltered else 1)
 
 

@@ -118,6 +118,41 @@ def test_an_event_that_was_altered_before_the_end_is_found(folder: Path) -> None
     assert "parts [2]" in verify(folder / "programme.mp4").words
 
 
+@pytest.mark.parametrize("left", [None, 3])
+def test_a_chain_that_was_cut_off_hides_nothing(folder: Path, left: int | None) -> None:
+    part, chain = folder / "programme-1.part.mp4", folder / "chain-1.jsonl"
+    alter(part, part.stat().st_size // 2)
+    if left is None:
+        chain.unlink()
+    else:
+        chain.write_bytes(b"".join(chain.read_bytes().splitlines(keepends=True)[:left]))
+    seal(folder, ENTRY, KEY)
+    assert "parts [1]" in verify(folder / "programme.mp4").words
+
+
+def test_events_that_were_added_are_found(folder: Path) -> None:
+    with (folder / "events-1.jsonl").open("ab") as log:
+        log.write(b'{"at": 1, "wall": 0, "kind": "marker"}\n' * 2)
+    seal(folder, ENTRY, KEY)
+    assert not verify(folder / "programme.mp4").unaltered
+
+
+def test_what_a_crash_parted_at_the_end_is_no_alteration(folder: Path) -> None:
+    chain = folder / "chain-1.jsonl"
+    lines = chain.read_bytes().splitlines(keepends=True)
+    chain.write_bytes(b"".join(lines[:-1]) + lines[-1][:20])
+    seal(folder, ENTRY, KEY)
+    assert verify(folder / "programme.mp4").unaltered
+
+
+def test_another_sealed_file_under_its_name_is_found(folder: Path) -> None:
+    (folder / "proposition-1.mkv").write_bytes(b"a track")
+    seal(folder, ENTRY, KEY)
+    assert verify(folder / "proposition-1.mkv").unaltered
+    shutil.copy(folder / "proposition-1.mkv", folder / "programme.mp4")
+    assert not verify(folder / "programme.mp4").unaltered
+
+
 def test_another_signer_is_told(folder: Path) -> None:
     other = Ed25519PrivateKey.from_private_bytes(bytes(31) + b"\x01")
     before = verify(folder / "programme.mp4").signer

@@ -112,21 +112,31 @@ def _digest(file: BinaryIO, offset: int, length: int) -> str:
 
 
 def _check_chain(folder: Path, path: Path, number: int) -> _Chained:
-    """Follow the chain along the files it is about; a torn last line, or part, does not count."""
-    chain, whole = Chain(), True
+    """Follow the chain along the files it is about, all of which it must cover without a gap.
+
+    A crash may have parted a chain from the last thing written, on either side: one fragment or
+    one line of events at the end may lack its link, and one link its fragment. Nothing more.
+    """
+    chain, beyond = Chain(), 0
     events = folder / events_file_name(number)
-    recorded = path.stat().st_size
+    ends = {"event": events.stat().st_size if events.exists() else 0, "part": path.stat().st_size}
+    covered = dict.fromkeys(ends, 0)
     with path.open("rb") as parts, _opened(events) as lines:
         for link in _links(folder / chain_file_name(number)):
-            file = lines if link.of == "event" else parts
-            if link.of != "event" and link.offset + link.length > recorded:
-                break
+            kind, file = ("event", lines) if link.of == "event" else ("part", parts)
+            if link.offset + link.length > ends[kind]:
+                beyond += 1
+                continue
             file.seek(link.offset)
             made = chain.add(link.of, link.offset, file.read(link.length))
-            if made != link:
-                whole = False
-                break
-    return _Chained(chain.head.hex(), whole)
+            if made != link or link.offset != covered[kind]:
+                return _Chained(chain.head.hex(), whole=False)
+            covered[kind] += link.length
+        lines.seek(covered["event"])
+        unlinked = lines.read().count(b"\n")
+    left = [box for box in boxes.file_boxes(path) if box.start >= covered["part"]]
+    unlinked += sum(box.kind == "moof" for box in left)
+    return _Chained(chain.head.hex(), whole=covered["part"] > 0 and unlinked + beyond <= 1)
 
 
 def _opened(path: Path) -> BinaryIO:

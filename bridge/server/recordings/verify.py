@@ -9,6 +9,7 @@ from typing import BinaryIO
 from bridge.errors import InputError
 from bridge.protocol.samples import Extent, file_extents
 from bridge.server.recordings.manifest import MANIFEST_FILE, Manifest, SealedFragment
+from bridge.server.recordings.model import PROGRAMME_FILE
 from bridge.server.recordings.seal import hash_file
 
 
@@ -40,12 +41,13 @@ def verify(path: Path, manifest: Path | None = None, signer: str | None = None) 
 
 
 def _compare(path: Path, known: Manifest) -> Finding:
-    digest = hash_file(path)
-    if digest in known.seal.files.values():
+    name = _sealed_name(path, known)
+    if name is not None and known.seal.files[name] == hash_file(path):
         broken = [part.number for part in known.seal.parts if not part.chain_whole]
         if broken:
-            return _finding(known, f"it was altered before it was sealed: parts {broken}")
-        words = "unaltered since it was recorded"
+            words = f"its chain does not cover it: altered before it was sealed: parts {broken}"
+            return _finding(known, words)
+        words = f"unaltered since {name} was recorded"
         return Finding(unaltered=True, signer=known.fingerprint, words=words)
     if path.suffix != ".mp4":
         return _finding(known, "it was altered, or it is not of this recording")
@@ -56,6 +58,13 @@ def _compare(path: Path, known: Manifest) -> Finding:
     if at is None:
         return _finding(known, "it was altered, but pictures and sound are those recorded")
     return _finding(known, f"it was altered: it differs from {_clock(at)} on")
+
+
+def _sealed_name(path: Path, known: Manifest) -> str | None:
+    """Return which of the sealed files this must be: downloads of the programme are renamed."""
+    if path.name in known.seal.files:
+        return path.name
+    return PROGRAMME_FILE if path.suffix == ".mp4" and PROGRAMME_FILE in known.seal.files else None
 
 
 def _first_difference(path: Path, known: Manifest) -> float | None:
